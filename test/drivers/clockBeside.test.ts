@@ -8,6 +8,7 @@ import { TestClock } from "effect/testing"
 import { fakeStore, over as overFake } from "../support/caches.ts"
 import * as Looking from "../support/looking.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
+import { test } from "../support/tests.ts"
 
 /** Answers reads in turns that belong to no fiber, as the client of a database does. */
 const byCallback = (): Store.Store => {
@@ -84,44 +85,42 @@ describe.each(tiers)("over %s", (_, layer) => {
     ))
 })
 
-it.live("the log says for how long the store has not answered in real time", () =>
-  Effect.gen(function*() {
-    const fake = fakeStore()
-    const messages: Array<string> = []
-    const logger = Logger.make(({ message }) => void messages.push(String(message)))
-    yield* Effect.gen(function*() {
-      yield* TestClock.adjust("10 hours")
-      fake.behave = () => ({ before: Effect.die("down") })
-      yield* Cached.getOption("k")
-      fake.behave = () => ({})
-      yield* TestClock.adjust("1 hour")
-      yield* Cached.getOption("k")
-      yield* until(Effect.sync(() => messages.length === 2))
-    }).pipe(Effect.provide([overFake(fake), TestClock.layer()]), Effect.provide(Logger.layer([logger])))
-    expect(messages).toHaveLength(2)
-    expect(messages[1]).toMatch(/^The store "fake" answers again after (0|\d+ms|\d+s.*)$/)
-  }))
+test.live("the log says for how long the store has not answered in real time", function*() {
+  const fake = fakeStore()
+  const messages: Array<string> = []
+  const logger = Logger.make(({ message }) => void messages.push(String(message)))
+  yield* Effect.gen(function*() {
+    yield* TestClock.adjust("10 hours")
+    fake.behave = () => ({ before: Effect.die("down") })
+    yield* Cached.getOption("k")
+    fake.behave = () => ({})
+    yield* TestClock.adjust("1 hour")
+    yield* Cached.getOption("k")
+    yield* until(Effect.sync(() => messages.length === 2))
+  }).pipe(Effect.provide([overFake(fake), TestClock.layer()]), Effect.provide(Logger.layer([logger])))
+  expect(messages).toHaveLength(2)
+  expect(messages[1]).toMatch(/^The store "fake" answers again after (0|\d+ms|\d+s.*)$/)
+})
 
-it.live("a stored stream that has lost a page and begins otherwise is cut once: the next consumer starts it", () =>
-  Effect.gen(function*() {
-    const store = MemoryStore.make()
-    let runs = 0
-    const rows = Stream.suspend(() => {
-      runs++
-      return Stream.fromIterable([1, 2, 3].map((n) => `${runs} ${n} ${"x".repeat(70_000)}`))
-    }).pipe(Cached.stream("rows", { ttl: "1 hour" }))
-    yield* Effect.gen(function*() {
-      yield* Stream.runDrain(rows)
-      const second = Effect.map(
-        Stream.runCollect(store.scan()),
-        (all) => all.map(({ id }) => id).filter((id) => id.includes(":2:"))
-      )
-      yield* until(Effect.map(second, (ids) => ids.length > 0))
-      const ids = yield* second
-      yield* store.remove(ids)
-      expect(Exit.isFailure(yield* Effect.exit(Stream.runDrain(rows)))).toBe(true)
-      const before = runs
-      expect(yield* Stream.runCollect(rows)).toHaveLength(3)
-      expect(runs).toBe(before + 1)
-    }).pipe(Effect.provide([over(() => store, { memory: false }), TestClock.layer()]))
-  }))
+test.live("a stored stream that has lost a page and begins otherwise is cut once: the next consumer starts it", function*() {
+  const store = MemoryStore.make()
+  let runs = 0
+  const rows = Stream.suspend(() => {
+    runs++
+    return Stream.fromIterable([1, 2, 3].map((n) => `${runs} ${n} ${"x".repeat(70_000)}`))
+  }).pipe(Cached.stream("rows", { ttl: "1 hour" }))
+  yield* Effect.gen(function*() {
+    yield* Stream.runDrain(rows)
+    const second = Effect.map(
+      Stream.runCollect(store.scan()),
+      (all) => all.map(({ id }) => id).filter((id) => id.includes(":2:"))
+    )
+    yield* until(Effect.map(second, (ids) => ids.length > 0))
+    const ids = yield* second
+    yield* store.remove(ids)
+    expect(Exit.isFailure(yield* Effect.exit(Stream.runDrain(rows)))).toBe(true)
+    const before = runs
+    expect(yield* Stream.runCollect(rows)).toHaveLength(3)
+    expect(runs).toBe(before + 1)
+  }).pipe(Effect.provide([over(() => store, { memory: false }), TestClock.layer()]))
+})

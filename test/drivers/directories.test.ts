@@ -11,6 +11,7 @@ import { lockOf } from "../support/services.ts"
 import { entry } from "../support/sqlite.ts"
 import { storeFrom } from "../support/storeFrom.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
+import { test } from "../support/tests.ts"
 
 /** Changes the working directory, until the scope closes. */
 const chdir = (directory: string) =>
@@ -25,36 +26,34 @@ const chdir = (directory: string) =>
 
 describe("a relative directory", () => {
   for (const [name, make] of [["disk", SqliteStore.layer], ["files", FilesStore.layer]] as const) {
-    it.effect(`stays where it is when the program goes elsewhere (${name})`, () =>
-      Effect.gen(function*() {
-        const [here, there] = [yield* tempDirectory, yield* tempDirectory]
-        yield* chdir(here)
-        const made = storeFrom(make({ directory: "cache" }))
-        process.chdir(there)
-        const store = yield* made
-        yield* singly(store).set("id", entry(1))
-        process.chdir(here)
-        store.changesUnsafe?.()
-        yield* singly(store).set("id", entry(2))
-        fs.rmSync(join(here, "cache"), { recursive: true })
-        process.chdir(there)
-        store.changesUnsafe?.()
-        yield* singly(store).set("id", entry(3))
-        expect(fs.readdirSync(here)).toEqual(["cache"])
-        expect(fs.readdirSync(there)).toEqual([])
-      }))
+    test(`stays where it is when the program goes elsewhere (${name})`, function*() {
+      const [here, there] = [yield* tempDirectory, yield* tempDirectory]
+      yield* chdir(here)
+      const made = storeFrom(make({ directory: "cache" }))
+      process.chdir(there)
+      const store = yield* made
+      yield* singly(store).set("id", entry(1))
+      process.chdir(here)
+      store.changesUnsafe?.()
+      yield* singly(store).set("id", entry(2))
+      fs.rmSync(join(here, "cache"), { recursive: true })
+      process.chdir(there)
+      store.changesUnsafe?.()
+      yield* singly(store).set("id", entry(3))
+      expect(fs.readdirSync(here)).toEqual(["cache"])
+      expect(fs.readdirSync(there)).toEqual([])
+    })
 
-    it.effect(`is nowhere if the working directory was deleted, also when the program goes elsewhere (${name})`, () =>
-      Effect.gen(function*() {
-        const [here, there] = [yield* tempDirectory, yield* tempDirectory]
-        yield* chdir(here)
-        fs.rmdirSync(here)
-        const made = storeFrom(make({ directory: "cache" }))
-        process.chdir(there)
-        expect(yield* Effect.flip(made)).toMatchObject({ _tag: "StoreError", operation: "open", reason: "Unavailable" })
-        expect(fs.readdirSync(there)).toEqual([])
-        fs.mkdirSync(here)
-      }))
+    test(`is nowhere if the working directory was deleted, also when the program goes elsewhere (${name})`, function*() {
+      const [here, there] = [yield* tempDirectory, yield* tempDirectory]
+      yield* chdir(here)
+      fs.rmdirSync(here)
+      const made = storeFrom(make({ directory: "cache" }))
+      process.chdir(there)
+      expect(yield* Effect.flip(made)).toMatchObject({ _tag: "StoreError", operation: "open", reason: "Unavailable" })
+      expect(fs.readdirSync(there)).toEqual([])
+      fs.mkdirSync(here)
+    })
   }
 })
 
@@ -95,13 +94,12 @@ describe("a path that cannot be one", () => {
     }
   })
 
-  it.effect("at the limit works", () =>
-    Effect.gen(function*() {
-      const directory = join(yield* tempDirectory, "x".repeat(200), "y".repeat(200))
-      const rest = 512 - 8 - Buffer.byteLength(join(directory, "z", "cache.v99.999999999.db")) + 1
-      const longest = join(directory, "z".repeat(rest))
-      const store = yield* storeFrom(SqliteStore.layer({ directory: longest }))
-      yield* singly(store).set("id", entry(1))
-      expect(() => storeFrom(SqliteStore.layer({ directory: `${longest}z` }))).toThrow(/1 bytes too long/)
-    }))
+  test("at the limit works", function*() {
+    const directory = join(yield* tempDirectory, "x".repeat(200), "y".repeat(200))
+    const rest = 512 - 8 - Buffer.byteLength(join(directory, "z", "cache.v99.999999999.db")) + 1
+    const longest = join(directory, "z".repeat(rest))
+    const store = yield* storeFrom(SqliteStore.layer({ directory: longest }))
+    yield* singly(store).set("id", entry(1))
+    expect(() => storeFrom(SqliteStore.layer({ directory: `${longest}z` }))).toThrow(/1 bytes too long/)
+  })
 })

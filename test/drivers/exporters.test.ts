@@ -1,6 +1,6 @@
 /** The exporters of Effect get the series and spans of a cache: OTLP in both forms, and the developer tools. */
 import * as NodeSocketServer from "@effect/platform-node-shared/NodeSocketServer"
-import { describe, expect, it } from "@effect/vitest"
+import { describe, expect } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, Layer, Metric, Queue, Schema } from "effect"
 import { Cached, CacheKey, CacheLayer } from "effect-cached"
 import * as CacheMetrics from "effect-cached/CacheMetrics"
@@ -12,6 +12,7 @@ import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import { gunzipSync } from "node:zlib"
 import { sized } from "../support/everything.ts"
+import { test, testIn } from "../support/tests.ts"
 
 class User extends CacheKey.Class<User>()("User", { payload: { id: Schema.Int }, success: Schema.String }) {}
 
@@ -166,109 +167,103 @@ describe("an OTLP receiver", () => {
     { form: "JSON", layer: Otlp.layerJson, type: "application/json", decode: ofJson },
     { form: "protobuf", layer: Otlp.layerProtobuf, type: "application/x-protobuf", decode: ofProtobuf }
   ] as const
-  it.live.each(forms)(
+  test.live.each(forms)(
     "gets all series with UCUM units, and the spans, as $form",
-    ({ decode, form, layer, type }) =>
-      Effect.gen(function*() {
-        const { received, url } = yield* receiver
-        const exporter = layer({
-          baseUrl: url,
-          resource: { serviceName: "shop" },
-          metricsExportInterval: "50 millis",
-          tracerExportInterval: "50 millis"
-        }).pipe(Layer.provide(FetchHttpClient.layer))
-        yield* program.pipe(Effect.provide(Layer.provideMerge(cache, exporter)))
-        const metrics = received.filter(({ path }) => path === "/v1/metrics")
-        expect(new Set(metrics.map((one) => one.type.split(";")[0]))).toEqual(new Set([type]))
-        const series = decode(metrics.findLast(({ body }) => body.includes("effect_cached_reads_total"))!.body)
-        const of = (name: string) => series.find((one) => one.name === `effect_cached_${name}`)
-        const reads = of("reads_total")!
-        expect(reads.unit).toBe("{read}")
-        const own = { cache: "pages", class: "User" }
-        const bySource = Object.fromEntries(
-          reads.points.filter(({ labels }) => labels["class"] === "User").map((
-            { labels, value }
-          ) => [labels["source"], value])
-        )
-        expect(bySource).toMatchObject({ load: 1, memory: 1 })
-        const seconds = of("load_seconds")!
-        expect([seconds.unit, seconds.points.length]).toEqual(["s", 1])
-        expect(seconds.points[0]).toMatchObject({ labels: own, value: 1 })
-        expect(of("entries")!.points[0]).toMatchObject({ labels: { cache: "pages" }, value: 1 })
-        expect(of("entries")!.unit).toBe("{entry}")
-        const names = received.filter(({ path }) => path === "/v1/traces").flatMap(({ body }) =>
-          spanNames(body, form === "JSON")
-        )
-        expect(names.toSorted()).toEqual(["effect-cached.load", "request"])
-      }).pipe(Effect.scoped)
+    function*({ decode, form, layer, type }) {
+      const { received, url } = yield* receiver
+      const exporter = layer({
+        baseUrl: url,
+        resource: { serviceName: "shop" },
+        metricsExportInterval: "50 millis",
+        tracerExportInterval: "50 millis"
+      }).pipe(Layer.provide(FetchHttpClient.layer))
+      yield* program.pipe(Effect.provide(Layer.provideMerge(cache, exporter)))
+      const metrics = received.filter(({ path }) => path === "/v1/metrics")
+      expect(new Set(metrics.map((one) => one.type.split(";")[0]))).toEqual(new Set([type]))
+      const series = decode(metrics.findLast(({ body }) => body.includes("effect_cached_reads_total"))!.body)
+      const of = (name: string) => series.find((one) => one.name === `effect_cached_${name}`)
+      const reads = of("reads_total")!
+      expect(reads.unit).toBe("{read}")
+      const own = { cache: "pages", class: "User" }
+      const bySource = Object.fromEntries(
+        reads.points.filter(({ labels }) => labels["class"] === "User").map((
+          { labels, value }
+        ) => [labels["source"], value])
+      )
+      expect(bySource).toMatchObject({ load: 1, memory: 1 })
+      const seconds = of("load_seconds")!
+      expect([seconds.unit, seconds.points.length]).toEqual(["s", 1])
+      expect(seconds.points[0]).toMatchObject({ labels: own, value: 1 })
+      expect(of("entries")!.points[0]).toMatchObject({ labels: { cache: "pages" }, value: 1 })
+      expect(of("entries")!.unit).toBe("{entry}")
+      const names = received.filter(({ path }) => path === "/v1/traces").flatMap(({ body }) =>
+        spanNames(body, form === "JSON")
+      )
+      expect(names.toSorted()).toEqual(["effect-cached.load", "request"])
+    }
   )
 })
 
 describe("DevToolsServer", () => {
-  it.live("gets series and spans", () =>
-    Effect.gen(function*() {
-      const done = yield* Deferred.make<
-        { readonly names: ReadonlyArray<string>; readonly series: ReadonlyArray<string> }
-      >()
-      const names: Array<string> = []
-      const serving = yield* Effect.forkScoped(DevToolsServer.run((client) =>
-        Effect.gen(function*() {
-          yield* Effect.forkChild(
-            Effect.forever(Effect.andThen(client.send({ _tag: "MetricsRequest" }), Effect.sleep(50)))
-          )
-          while (true) {
-            const request = yield* Queue.take(client.queue)
-            if (request._tag === "Span" && request.status._tag === "Ended") names.push(request.name)
-            if (request._tag !== "MetricsSnapshot" || names.length < 2) continue
-            const series = request.metrics.map(({ id }) => id).filter((id) => id.startsWith("effect_cached_"))
-            if (series.includes("effect_cached_load_seconds")) yield* Deferred.succeed(done, { names, series })
-          }
-        })
-      ))
-      const server = yield* SocketServer.SocketServer
-      const { port } = server.address as { readonly port: number }
-      const running = yield* Effect.forkChild(
-        Effect.andThen(program, Effect.never).pipe(
-          Effect.provide(Layer.provideMerge(cache, DevTools.layer(`ws://localhost:${port}`)))
+  testIn(NodeSocketServer.layerWebSocket({ port: 0 })).live("gets series and spans", function*() {
+    const done = yield* Deferred.make<
+      { readonly names: ReadonlyArray<string>; readonly series: ReadonlyArray<string> }
+    >()
+    const names: Array<string> = []
+    const serving = yield* Effect.forkScoped(DevToolsServer.run((client) =>
+      Effect.gen(function*() {
+        yield* Effect.forkChild(
+          Effect.forever(Effect.andThen(client.send({ _tag: "MetricsRequest" }), Effect.sleep(50)))
         )
+        while (true) {
+          const request = yield* Queue.take(client.queue)
+          if (request._tag === "Span" && request.status._tag === "Ended") names.push(request.name)
+          if (request._tag !== "MetricsSnapshot" || names.length < 2) continue
+          const series = request.metrics.map(({ id }) => id).filter((id) => id.startsWith("effect_cached_"))
+          if (series.includes("effect_cached_load_seconds")) yield* Deferred.succeed(done, { names, series })
+        }
+      })
+    ))
+    const server = yield* SocketServer.SocketServer
+    const { port } = server.address as { readonly port: number }
+    const running = yield* Effect.forkChild(
+      Effect.andThen(program, Effect.never).pipe(
+        Effect.provide(Layer.provideMerge(cache, DevTools.layer(`ws://localhost:${port}`)))
       )
-      const got = yield* Deferred.await(done)
-      yield* Fiber.interrupt(running)
-      yield* Fiber.interrupt(serving)
-      expect(got.names.toSorted()).toEqual(["effect-cached.load", "request"])
-      expect(got.series).toContain("effect_cached_reads_total")
-      expect(got.series).toContain("effect_cached_entries")
-    }).pipe(Effect.provide(NodeSocketServer.layerWebSocket({ port: 0 })), Effect.scoped))
+    )
+    const got = yield* Deferred.await(done)
+    yield* Fiber.interrupt(running)
+    yield* Fiber.interrupt(serving)
+    expect(got.names.toSorted()).toEqual(["effect-cached.load", "request"])
+    expect(got.series).toContain("effect_cached_reads_total")
+    expect(got.series).toContain("effect_cached_entries")
+  })
 })
 
-it.live(
-  "a million keys in 300 classes (a tenth in a quick run) leave the number of series, which maxClasses bounds",
-  () =>
-    Effect.gen(function*() {
-      const registry: Metric.MetricRegistry = new Map()
-      const classes = Array.from({ length: 300 }, (_, i) => {
-        class Key extends CacheKey.Class<Key>()(`Class${i}`, { payload: { id: Schema.Int }, success: Schema.Int }) {}
-        return Cached.many(Key, (keys) => Effect.succeed(keys.map(({ id }) => Exit.succeed(id))), { ttl: "1 hour" })
-      })
-      const read = (from: number, to: number) =>
-        Effect.forEach(classes, (many) => many(Array.from({ length: to - from }, (_, i) => ({ id: from + i }))), {
-          discard: true
-        })
-      const sizes = Effect.gen(function*() {
-        yield* read(0, 4)
-        const first = registry.size
-        const perClass = sized(3334, 334)
-        for (let from = 4; from < perClass; from += 330) yield* read(from, Math.min(from + 330, perClass))
-        const { loads } = yield* Cached.stats
-        expect(loads).toBe(300 * perClass)
-        return [first, registry.size]
-      })
-      const [first, last] = yield* sizes.pipe(
-        Effect.provide(CacheMetrics.layer(CacheLayer.memory({ capacity: 1000 }), { maxClasses: 100 })),
-        Effect.provideService(Metric.MetricRegistry, registry)
-      )
-      expect(last).toBe(first)
-      // Each of 102 values of the label `class` (with string keys and `other`) has few series.
-      expect(last).toBeLessThan(102 * 6)
+test.live("a million keys in 300 classes (a tenth in a quick run) leave the number of series, which maxClasses bounds", function*() {
+  const registry: Metric.MetricRegistry = new Map()
+  const classes = Array.from({ length: 300 }, (_, i) => {
+    class Key extends CacheKey.Class<Key>()(`Class${i}`, { payload: { id: Schema.Int }, success: Schema.Int }) {}
+    return Cached.many(Key, (keys) => Effect.succeed(keys.map(({ id }) => Exit.succeed(id))), { ttl: "1 hour" })
+  })
+  const read = (from: number, to: number) =>
+    Effect.forEach(classes, (many) => many(Array.from({ length: to - from }, (_, i) => ({ id: from + i }))), {
+      discard: true
     })
-)
+  const sizes = Effect.gen(function*() {
+    yield* read(0, 4)
+    const first = registry.size
+    const perClass = sized(3334, 334)
+    for (let from = 4; from < perClass; from += 330) yield* read(from, Math.min(from + 330, perClass))
+    const { loads } = yield* Cached.stats
+    expect(loads).toBe(300 * perClass)
+    return [first, registry.size]
+  })
+  const [first, last] = yield* sizes.pipe(
+    Effect.provide(CacheMetrics.layer(CacheLayer.memory({ capacity: 1000 }), { maxClasses: 100 })),
+    Effect.provideService(Metric.MetricRegistry, registry)
+  )
+  expect(last).toBe(first)
+  // Each of 102 values of the label `class` (with string keys and `other`) has few series.
+  expect(last).toBeLessThan(102 * 6)
+})

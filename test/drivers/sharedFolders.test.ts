@@ -14,6 +14,7 @@ import { lockOf } from "../support/services.ts"
 import { entry } from "../support/sqlite.ts"
 import { storeFrom } from "../support/storeFrom.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
+import { test } from "../support/tests.ts"
 
 type Make = (
   options: Parameters<typeof SqliteGuards.layer>[0]
@@ -36,36 +37,33 @@ const traps: Record<string, (path: string, victim: string) => void> = {
 
 for (const [kind, make] of Object.entries(makers)) {
   describe(`the folder of ${kind}`, () => {
-    it.effect("is for its owner alone where it is made", () =>
-      Effect.gen(function*() {
-        const parent = join(yield* tempDirectory, "made")
-        yield* make({ directory: join(parent, "cache") })
-        expect([modeOf(parent), modeOf(join(parent, "cache"))]).toEqual([0o700, 0o700])
-      }))
+    test("is for its owner alone where it is made", function*() {
+      const parent = join(yield* tempDirectory, "made")
+      yield* make({ directory: join(parent, "cache") })
+      expect([modeOf(parent), modeOf(join(parent, "cache"))]).toEqual([0o700, 0o700])
+    })
 
-    it.effect("is refused where everybody can write to it, unless it is trusted", () =>
-      Effect.gen(function*() {
-        const directory = yield* tempDirectory
-        for (const mode of [0o777, 0o1777, 0o702]) {
-          fs.chmodSync(directory, mode)
-          const error = yield* Effect.flip(make({ directory }))
-          expect(String(error.cause)).toMatch(/is refused because everyone can write to it: .*trustFolder: true/)
-          yield* make({ directory, trustFolder: true })
-        }
-      }))
-
-    it.effect("is refused where another group can write to it, and not where the own one can", () =>
-      Effect.gen(function*() {
-        const directory = yield* tempDirectory
-        fs.chmodSync(directory, 0o770)
-        yield* make({ directory })
-        // Only the superuser may give it to another group.
-        if (process.getuid?.() !== 0) return
-        fs.chownSync(directory, 0, 54_321)
+    test("is refused where everybody can write to it, unless it is trusted", function*() {
+      const directory = yield* tempDirectory
+      for (const mode of [0o777, 0o1777, 0o702]) {
+        fs.chmodSync(directory, mode)
         const error = yield* Effect.flip(make({ directory }))
-        expect(String(error.cause)).toMatch(/the group 54321/)
+        expect(String(error.cause)).toMatch(/is refused because everyone can write to it: .*trustFolder: true/)
         yield* make({ directory, trustFolder: true })
-      }))
+      }
+    })
+
+    test("is refused where another group can write to it, and not where the own one can", function*() {
+      const directory = yield* tempDirectory
+      fs.chmodSync(directory, 0o770)
+      yield* make({ directory })
+      // Only the superuser may give it to another group.
+      if (process.getuid?.() !== 0) return
+      fs.chownSync(directory, 0, 54_321)
+      const error = yield* Effect.flip(make({ directory }))
+      expect(String(error.cause)).toMatch(/the group 54321/)
+      yield* make({ directory, trustFolder: true })
+    })
 
     it("takes no other trustFolder than true and false", () => {
       expect(() => make({ directory: "x", trustFolder: "yes" as never })).toThrow(/"trustFolder" must be true or false/)
@@ -75,81 +73,76 @@ for (const [kind, make] of Object.entries(makers)) {
 
 describe("traps that others put into a folder", () => {
   for (const [what, set] of Object.entries(traps)) {
-    it.effect(`${what} is no database, and no lock`, () =>
-      Effect.gen(function*() {
-        const directory = yield* tempDirectory
-        const victim = join(yield* tempDirectory, "victim")
-        fs.writeFileSync(victim, "precious")
-        for (const name of ["cache.v2.1.db", "locks.v1.db"]) set(join(directory, name), victim)
-        for (const make of [makers["disk"]!, makers["lock"]!]) {
-          const error = yield* Effect.flip(Effect.scoped(make({ directory })))
-          expect(String(error.cause)).toMatch(/is refused because it is not a plain file/)
-        }
-        expect(fs.readFileSync(victim, "utf8")).toBe("precious")
-      }))
+    test(`${what} is no database, and no lock`, function*() {
+      const directory = yield* tempDirectory
+      const victim = join(yield* tempDirectory, "victim")
+      fs.writeFileSync(victim, "precious")
+      for (const name of ["cache.v2.1.db", "locks.v1.db"]) set(join(directory, name), victim)
+      for (const make of [makers["disk"]!, makers["lock"]!]) {
+        const error = yield* Effect.flip(Effect.scoped(make({ directory })))
+        expect(String(error.cause)).toMatch(/is refused because it is not a plain file/)
+      }
+      expect(fs.readFileSync(victim, "utf8")).toBe("precious")
+    })
 
-    it.effect(`${what} is not written to, nor waited for, under a name that can be guessed (disk)`, () =>
-      Effect.gen(function*() {
-        const directory = yield* tempDirectory
-        const victim = join(yield* tempDirectory, "victim")
-        fs.writeFileSync(victim, "precious")
-        for (const name of ["cache.v2.current", `cache.v2.current.${process.pid}`, "cache.v2.reserve"]) {
-          set(join(directory, name), victim)
-        }
-        const store = yield* storeFrom(SqliteStore.layer({ directory, storeTimeout: 10 }))
-        yield* singly(store).remove("id")
-        expect(fs.readFileSync(victim, "utf8")).toBe("precious")
-      }))
+    test(`${what} is not written to, nor waited for, under a name that can be guessed (disk)`, function*() {
+      const directory = yield* tempDirectory
+      const victim = join(yield* tempDirectory, "victim")
+      fs.writeFileSync(victim, "precious")
+      for (const name of ["cache.v2.current", `cache.v2.current.${process.pid}`, "cache.v2.reserve"]) {
+        set(join(directory, name), victim)
+      }
+      const store = yield* storeFrom(SqliteStore.layer({ directory, storeTimeout: 10 }))
+      yield* singly(store).remove("id")
+      expect(fs.readFileSync(victim, "utf8")).toBe("precious")
+    })
 
-    it.effect(`${what} is not written to, nor waited for, under a name that can be guessed (files)`, () =>
-      Effect.gen(function*() {
-        const directory = yield* tempDirectory
-        const victim = join(yield* tempDirectory, "victim")
-        fs.writeFileSync(victim, "precious")
-        const names = yield* Effect.scoped(Effect.gen(function*() {
-          const first = yield* tempDirectory
-          const store = yield* storeFrom(FilesStore.layer({ directory: first }))
-          yield* singly(store).set("id", entry(1))
-          yield* store.invalidateTags(["tag"])
-          yield* store.increment("n", 1)
-          return fs.readdirSync(first, { recursive: true }).map(String)
-            .filter((name) => fs.statSync(join(first, name)).isFile())
-        }))
-        for (const folder of ["tags", "counters"]) fs.mkdirSync(join(directory, folder))
-        for (const name of names) set(join(directory, name), victim)
-        const store = yield* storeFrom(FilesStore.layer({ directory }))
-        expect((yield* store.get("id", ["tag"])).entry).toBeUndefined()
-        yield* singly(store).set("id", entry(2))
-        expect((yield* store.get("id", [])).entry).toBeDefined()
-        yield* Effect.exit(store.invalidateTags(["tag"]))
-        yield* Effect.exit(store.increment("n", 1))
-        expect(fs.readFileSync(victim, "utf8")).toBe("precious")
+    test(`${what} is not written to, nor waited for, under a name that can be guessed (files)`, function*() {
+      const directory = yield* tempDirectory
+      const victim = join(yield* tempDirectory, "victim")
+      fs.writeFileSync(victim, "precious")
+      const names = yield* Effect.scoped(Effect.gen(function*() {
+        const first = yield* tempDirectory
+        const store = yield* storeFrom(FilesStore.layer({ directory: first }))
+        yield* singly(store).set("id", entry(1))
+        yield* store.invalidateTags(["tag"])
+        yield* store.increment("n", 1)
+        return fs.readdirSync(first, { recursive: true }).map(String)
+          .filter((name) => fs.statSync(join(first, name)).isFile())
       }))
+      for (const folder of ["tags", "counters"]) fs.mkdirSync(join(directory, folder))
+      for (const name of names) set(join(directory, name), victim)
+      const store = yield* storeFrom(FilesStore.layer({ directory }))
+      expect((yield* store.get("id", ["tag"])).entry).toBeUndefined()
+      yield* singly(store).set("id", entry(2))
+      expect((yield* store.get("id", [])).entry).toBeDefined()
+      yield* Effect.exit(store.invalidateTags(["tag"]))
+      yield* Effect.exit(store.increment("n", 1))
+      expect(fs.readFileSync(victim, "utf8")).toBe("precious")
+    })
   }
 
-  it.effect("a database that everybody can write to is refused", () =>
-    Effect.gen(function*() {
-      const directory = yield* tempDirectory
-      yield* Effect.scoped(storeFrom(SqliteStore.layer({ directory })))
-      fs.chmodSync(join(directory, "cache.v2.1.db"), 0o666)
-      const error = yield* Effect.flip(Effect.scoped(storeFrom(SqliteStore.layer({ directory }))))
-      expect(error).toMatchObject({ _tag: "StoreError", reason: "Denied" })
-      yield* Effect.scoped(storeFrom(SqliteStore.layer({ directory, trustFolder: true })))
-    }))
+  test("a database that everybody can write to is refused", function*() {
+    const directory = yield* tempDirectory
+    yield* Effect.scoped(storeFrom(SqliteStore.layer({ directory })))
+    fs.chmodSync(join(directory, "cache.v2.1.db"), 0o666)
+    const error = yield* Effect.flip(Effect.scoped(storeFrom(SqliteStore.layer({ directory }))))
+    expect(error).toMatchObject({ _tag: "StoreError", reason: "Denied" })
+    yield* Effect.scoped(storeFrom(SqliteStore.layer({ directory, trustFolder: true })))
+  })
 })
 
 describe("the layers", () => {
-  it.effect("pass trustFolder on", () =>
-    Effect.gen(function*() {
-      const directory = yield* tempDirectory
-      fs.chmodSync(directory, 0o777)
-      for (const layer of [CacheLayer.disk, CacheLayer.files]) {
-        expect(yield* Effect.flip(Effect.provide(Effect.void, layer({ directory })))).toMatchObject({
-          reason: "Denied"
-        })
-        yield* Effect.provide(Effect.void, layer({ directory, trustFolder: true }))
-      }
-    }))
+  test("pass trustFolder on", function*() {
+    const directory = yield* tempDirectory
+    fs.chmodSync(directory, 0o777)
+    for (const layer of [CacheLayer.disk, CacheLayer.files]) {
+      expect(yield* Effect.flip(Effect.provide(Effect.void, layer({ directory })))).toMatchObject({
+        reason: "Denied"
+      })
+      yield* Effect.provide(Effect.void, layer({ directory, trustFolder: true }))
+    }
+  })
 })
 
 describe("a network file system", () => {

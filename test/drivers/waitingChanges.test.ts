@@ -5,6 +5,7 @@ import type { Store } from "effect-cached/adapters"
 import { StoreError } from "effect-cached/CacheError"
 import { type Offer, stream } from "../../src/drivers/shared/waitingChanges.ts"
 import { waitingChanges } from "../../src/internal/defaults/stores.ts"
+import { test } from "../support/tests.ts"
 
 /** The changes that the reader of a stream gets, all of which were offered before it could read. */
 const heard = (changes: Iterable<Store.Change>): Effect.Effect<ReadonlyArray<Store.Change>> =>
@@ -50,37 +51,31 @@ describe("changes that wait for their reader", () => {
       })
   )
 
-  it.effect("of more ids than are kept apart it is known of each whether it may have changed", () =>
-    Effect.gen(function*() {
-      const ids = numbers(3 * waitingChanges)
-      const [many, tag, ...others] = yield* heard([...ids.map(changed), { _tag: "TagChanged", tag: "t" }])
-      expect([many?._tag, tag, others]).toEqual(["ManyChanged", { _tag: "TagChanged", tag: "t" }, []])
-      const mayBe = many?._tag === "ManyChanged" ? many.mayBe : () => false
-      expect(ids.filter((id) => !mayBe(id))).toEqual([])
-      expect(ids.filter((id) => mayBe(`other ${id}`)).length).toBeLessThan(ids.length / 100)
-    }))
+  test("of more ids than are kept apart it is known of each whether it may have changed", function*() {
+    const ids = numbers(3 * waitingChanges)
+    const [many, tag, ...others] = yield* heard([...ids.map(changed), { _tag: "TagChanged", tag: "t" }])
+    expect([many?._tag, tag, others]).toEqual(["ManyChanged", { _tag: "TagChanged", tag: "t" }, []])
+    const mayBe = many?._tag === "ManyChanged" ? many.mayBe : () => false
+    expect(ids.filter((id) => !mayBe(id))).toEqual([])
+    expect(ids.filter((id) => mayBe(`other ${id}`)).length).toBeLessThan(ids.length / 100)
+  })
 
-  it.effect("of one id that changes again and again there is one", () =>
-    Effect.gen(function*() {
-      const again = function*() {
-        for (let i = 0; i < 3 * waitingChanges; i++) yield changed(`${i % 10}`)
-      }
-      expect(yield* heard(again())).toEqual(numbers(10).map(changed))
-    }))
+  test("of one id that changes again and again there is one", function*() {
+    const again = function*() {
+      for (let i = 0; i < 3 * waitingChanges; i++) yield changed(`${i % 10}`)
+    }
+    expect(yield* heard(again())).toEqual(numbers(10).map(changed))
+  })
 
-  it.effect("of more tags than are kept there is a gap", () =>
-    Effect.gen(function*() {
-      const got = yield* heard(numbers(waitingChanges + 2).map((tag): Store.Change => ({ _tag: "TagChanged", tag })))
-      expect(got[0]).toEqual({ _tag: "Gap" })
-      expect(got.length).toBe(waitingChanges + 1)
-    }))
+  test("of more tags than are kept there is a gap", function*() {
+    const got = yield* heard(numbers(waitingChanges + 2).map((tag): Store.Change => ({ _tag: "TagChanged", tag })))
+    expect(got[0]).toEqual({ _tag: "Gap" })
+    expect(got.length).toBe(waitingChanges + 1)
+  })
 
-  it.effect("each run of the stream has its own", () =>
-    Effect.gen(function*() {
-      const changes = stream<never, never>((give) =>
-        Effect.andThen(Effect.sync(() => give(changed("a"))), Effect.never)
-      )
-      const first = Stream.runCollect(Stream.take(changes, 1))
-      expect(yield* Effect.all([first, first], { concurrency: 2 })).toEqual([[changed("a")], [changed("a")]])
-    }))
+  test("each run of the stream has its own", function*() {
+    const changes = stream<never, never>((give) => Effect.andThen(Effect.sync(() => give(changed("a"))), Effect.never))
+    const first = Stream.runCollect(Stream.take(changes, 1))
+    expect(yield* Effect.all([first, first], { concurrency: 2 })).toEqual([[changed("a")], [changed("a")]])
+  })
 })

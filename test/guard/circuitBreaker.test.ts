@@ -4,7 +4,10 @@ import { Deferred, Duration, Effect, Exit, Fiber, Stream } from "effect"
 import { Cached, CacheError, CacheLayer, Guard } from "effect-cached"
 import { TestClock } from "effect/testing"
 import type { CircuitBreakerOptions } from "../../src/guard/circuitBreaker.ts"
+import { testIn } from "../support/tests.ts"
 import { places } from "./places.ts"
+
+const test = testIn(CacheLayer.memory())
 
 /** A service that can be switched off. */
 const service = (options: Omit<CircuitBreakerOptions, "key">, key = "api") => {
@@ -27,251 +30,237 @@ const times = <A, E, R>(count: number, self: Effect.Effect<A, E, R>) =>
   Effect.all(Array.from({ length: count }, () => self))
 
 describe.each(places)("a circuit in $name", ({ layer }) => {
-  const provided = Effect.provide(layer())
+  const test = testIn(layer())
 
-  it.effect("CA-47 · F23 · opens after failures in a row, lets one probe through, and closes with its success", () =>
-    Effect.gen(function*() {
-      const api = service({ failures: 3, open: "30 seconds" })
-      expect(yield* times(2, api.guarded)).toEqual(["up", "up"])
-      api.isUp = false
-      expect(yield* times(2, api.guarded)).toEqual(["down", "down"])
-      // A success between them begins the row again.
-      api.isUp = true
-      expect(yield* api.guarded).toBe("up")
-      api.isUp = false
-      expect(yield* times(4, api.guarded)).toEqual(["down", "down", "down", open(30_000)])
-      expect(api.calls).toBe(8)
-      yield* TestClock.adjust("29 seconds")
-      expect(yield* api.guarded).toEqual(open(1000))
-      yield* TestClock.adjust("1 second")
-      // The probe fails: open again, for as long.
-      expect(yield* times(2, api.guarded)).toEqual(["down", open(30_000)])
-      yield* TestClock.adjust("30 seconds")
-      api.isUp = true
-      expect(yield* times(3, api.guarded)).toEqual(["up", "up", "up"])
-      // Closed, it counts from the beginning.
-      api.isUp = false
-      expect(yield* times(4, api.guarded)).toEqual(["down", "down", "down", open(30_000)])
-    }).pipe(provided))
+  test("CA-47 · F23 · opens after failures in a row, lets one probe through, and closes with its success", function*() {
+    const api = service({ failures: 3, open: "30 seconds" })
+    expect(yield* times(2, api.guarded)).toEqual(["up", "up"])
+    api.isUp = false
+    expect(yield* times(2, api.guarded)).toEqual(["down", "down"])
+    // A success between them begins the row again.
+    api.isUp = true
+    expect(yield* api.guarded).toBe("up")
+    api.isUp = false
+    expect(yield* times(4, api.guarded)).toEqual(["down", "down", "down", open(30_000)])
+    expect(api.calls).toBe(8)
+    yield* TestClock.adjust("29 seconds")
+    expect(yield* api.guarded).toEqual(open(1000))
+    yield* TestClock.adjust("1 second")
+    // The probe fails: open again, for as long.
+    expect(yield* times(2, api.guarded)).toEqual(["down", open(30_000)])
+    yield* TestClock.adjust("30 seconds")
+    api.isUp = true
+    expect(yield* times(3, api.guarded)).toEqual(["up", "up", "up"])
+    // Closed, it counts from the beginning.
+    api.isUp = false
+    expect(yield* times(4, api.guarded)).toEqual(["down", "down", "down", open(30_000)])
+  })
 
-  it.effect("CA-47 · one probe: others learn when its time is over, and an interrupted one makes room", () =>
-    Effect.gen(function*() {
-      const api = service({ failures: 1, open: "10 seconds", probeTimeout: "20 seconds" })
-      api.isUp = false
-      yield* api.guarded
-      api.isUp = true
-      yield* TestClock.adjust("10 seconds")
-      const hung = yield* Effect.forkChild(Effect.never.pipe(Guard.circuitBreaker({ key: "api", failures: 1 })))
-      yield* TestClock.adjust("5 seconds")
-      expect(yield* api.guarded).toEqual(open(25_000, "HalfOpen"))
-      yield* Fiber.interrupt(hung)
-      expect(yield* api.guarded).toBe("up")
-    }).pipe(provided))
+  test("CA-47 · one probe: others learn when its time is over, and an interrupted one makes room", function*() {
+    const api = service({ failures: 1, open: "10 seconds", probeTimeout: "20 seconds" })
+    api.isUp = false
+    yield* api.guarded
+    api.isUp = true
+    yield* TestClock.adjust("10 seconds")
+    const hung = yield* Effect.forkChild(Effect.never.pipe(Guard.circuitBreaker({ key: "api", failures: 1 })))
+    yield* TestClock.adjust("5 seconds")
+    expect(yield* api.guarded).toEqual(open(25_000, "HalfOpen"))
+    yield* Fiber.interrupt(hung)
+    expect(yield* api.guarded).toBe("up")
+  })
 
-  it.effect("CA-47 · a probe that never ends has failed after its time, and continues", () =>
-    Effect.gen(function*() {
-      const api = service({ failures: 1, open: "10 seconds", probeTimeout: "20 seconds" })
-      api.isUp = false
-      yield* api.guarded
-      api.isUp = true
-      yield* TestClock.adjust("10 seconds")
-      const answer = yield* Deferred.make<string>()
-      const probe = yield* Effect.forkChild(
-        Deferred.await(answer).pipe(
-          Guard.circuitBreaker({ key: "api", failures: 1, open: "10 seconds", probeTimeout: "20 seconds" })
-        )
+  test("CA-47 · a probe that never ends has failed after its time, and continues", function*() {
+    const api = service({ failures: 1, open: "10 seconds", probeTimeout: "20 seconds" })
+    api.isUp = false
+    yield* api.guarded
+    api.isUp = true
+    yield* TestClock.adjust("10 seconds")
+    const answer = yield* Deferred.make<string>()
+    const probe = yield* Effect.forkChild(
+      Deferred.await(answer).pipe(
+        Guard.circuitBreaker({ key: "api", failures: 1, open: "10 seconds", probeTimeout: "20 seconds" })
       )
-      yield* TestClock.adjust("19 seconds")
-      expect(yield* api.guarded).toEqual(open(1000, "HalfOpen"))
-      yield* TestClock.adjust("2 seconds")
-      // Its time was over a second ago: open since then.
-      expect(yield* api.guarded).toEqual(open(9000))
-      yield* TestClock.adjust("9 seconds")
-      expect(yield* api.guarded).toBe("up")
-      // The outcome of the late probe changes nothing.
-      api.isUp = true
-      yield* Deferred.succeed(answer, "late")
-      expect(yield* Fiber.join(probe)).toBe("late")
-      expect(yield* api.guarded).toBe("up")
-    }).pipe(provided))
+    )
+    yield* TestClock.adjust("19 seconds")
+    expect(yield* api.guarded).toEqual(open(1000, "HalfOpen"))
+    yield* TestClock.adjust("2 seconds")
+    // Its time was over a second ago: open since then.
+    expect(yield* api.guarded).toEqual(open(9000))
+    yield* TestClock.adjust("9 seconds")
+    expect(yield* api.guarded).toBe("up")
+    // The outcome of the late probe changes nothing.
+    api.isUp = true
+    yield* Deferred.succeed(answer, "late")
+    expect(yield* Fiber.join(probe)).toBe("late")
+    expect(yield* api.guarded).toBe("up")
+  })
 
-  it.effect("CA-47 · a rate of failures over time, with enough calls; what is long ago does not count", () =>
-    Effect.gen(function*() {
-      const api = service({ rate: 0.5, window: "1 minute", minimumCalls: 4, open: "10 seconds" })
-      api.isUp = false
-      yield* times(3, api.guarded)
-      // Three failures of three, but too few calls; two minutes later they are gone.
-      yield* TestClock.adjust("2 minutes")
-      expect(yield* times(3, api.guarded)).toEqual(["down", "down", "down"])
-      yield* TestClock.adjust("2 minutes")
-      api.isUp = true
-      yield* times(3, api.guarded)
-      api.isUp = false
-      expect(yield* times(4, api.guarded)).toEqual(["down", "down", "down", open(10_000)])
-      // After the probe the old failures count nothing else: CA-47 of cashews opens again with the next one.
-      yield* TestClock.adjust("10 seconds")
-      api.isUp = true
-      expect(yield* api.guarded).toBe("up")
-      api.isUp = false
-      expect(yield* times(3, api.guarded)).toEqual(["down", "down", "down"])
-    }).pipe(provided))
+  test("CA-47 · a rate of failures over time, with enough calls; what is long ago does not count", function*() {
+    const api = service({ rate: 0.5, window: "1 minute", minimumCalls: 4, open: "10 seconds" })
+    api.isUp = false
+    yield* times(3, api.guarded)
+    // Three failures of three, but too few calls; two minutes later they are gone.
+    yield* TestClock.adjust("2 minutes")
+    expect(yield* times(3, api.guarded)).toEqual(["down", "down", "down"])
+    yield* TestClock.adjust("2 minutes")
+    api.isUp = true
+    yield* times(3, api.guarded)
+    api.isUp = false
+    expect(yield* times(4, api.guarded)).toEqual(["down", "down", "down", open(10_000)])
+    // After the probe the old failures count nothing else: CA-47 of cashews opens again with the next one.
+    yield* TestClock.adjust("10 seconds")
+    api.isUp = true
+    expect(yield* api.guarded).toBe("up")
+    api.isUp = false
+    expect(yield* times(3, api.guarded)).toEqual(["down", "down", "down"])
+  })
 
-  it.effect("the open time doubles up to maxOpen, and starts again after as long a time closed", () =>
-    Effect.gen(function*() {
-      const api = service({ failures: 1, open: "10 seconds", maxOpen: "30 seconds" })
-      api.isUp = false
-      const waits: Array<number> = []
-      for (let i = 0; i < 4; i++) {
-        yield* api.guarded
-        const refused = yield* api.guarded
-        if (refused instanceof CacheError.CircuitOpen) waits.push(refused.retryAfterMillis)
-        yield* TestClock.adjust("30 seconds")
+  test("the open time doubles up to maxOpen, and starts again after as long a time closed", function*() {
+    const api = service({ failures: 1, open: "10 seconds", maxOpen: "30 seconds" })
+    api.isUp = false
+    const waits: Array<number> = []
+    for (let i = 0; i < 4; i++) {
+      yield* api.guarded
+      const refused = yield* api.guarded
+      if (refused instanceof CacheError.CircuitOpen) waits.push(refused.retryAfterMillis)
+      yield* TestClock.adjust("30 seconds")
+    }
+    expect(waits).toEqual([10_000, 20_000, 30_000, 30_000])
+    api.isUp = true
+    yield* api.guarded
+    api.isUp = false
+    expect(yield* times(2, api.guarded)).toEqual(["down", open(30_000)])
+    yield* TestClock.adjust("30 seconds")
+    api.isUp = true
+    yield* api.guarded
+    yield* TestClock.adjust("30 seconds")
+    api.isUp = false
+    expect(yield* times(2, api.guarded)).toEqual(["down", open(10_000)])
+  })
+
+  test("isFailure decides, about successes too; interruptions count for nothing", function*() {
+    const guard = Guard.circuitBreaker({
+      key: "api",
+      failures: 1,
+      isFailure: (exit: Exit.Exit<number, string>) => Exit.isSuccess(exit) ? exit.value >= 500 : false
+    })
+    expect(yield* Effect.flip(Effect.fail("mine").pipe(guard))).toBe("mine")
+    const fiber = yield* Effect.forkChild(Effect.never.pipe(guard))
+    yield* Effect.yieldNow
+    yield* Fiber.interrupt(fiber)
+    expect(yield* Effect.succeed(200).pipe(guard)).toBe(200)
+    expect(yield* Effect.succeed(500).pipe(guard)).toBe(500)
+    expect((yield* Effect.exit(Effect.succeed(200).pipe(guard)))._tag).toBe("Failure")
+  })
+
+  test("isFailure that throws is a defect of its caller, and counts for nothing", function*() {
+    let throws = true
+    const guard = Guard.circuitBreaker({
+      key: "api",
+      failures: 1,
+      isFailure: () => {
+        if (throws) throw new Error("mine")
+        return false
       }
-      expect(waits).toEqual([10_000, 20_000, 30_000, 30_000])
-      api.isUp = true
-      yield* api.guarded
-      api.isUp = false
-      expect(yield* times(2, api.guarded)).toEqual(["down", open(30_000)])
-      yield* TestClock.adjust("30 seconds")
-      api.isUp = true
-      yield* api.guarded
-      yield* TestClock.adjust("30 seconds")
-      api.isUp = false
-      expect(yield* times(2, api.guarded)).toEqual(["down", open(10_000)])
-    }).pipe(provided))
+    })
+    expect(String(yield* Effect.exit(Effect.fail("down").pipe(guard)))).toContain("mine")
+    throws = false
+    expect(yield* Effect.succeed(1).pipe(guard)).toBe(1)
+    const lazy = Guard.circuitBreaker({ key: "other", isFailure: (() => Promise.resolve(true)) as never })
+    expect(String(yield* Effect.exit(Effect.succeed(1).pipe(lazy)))).toContain(
+      "must return true or false, not a Promise"
+    )
+  })
 
-  it.effect("isFailure decides, about successes too; interruptions count for nothing", () =>
-    Effect.gen(function*() {
-      const guard = Guard.circuitBreaker({
-        key: "api",
-        failures: 1,
-        isFailure: (exit: Exit.Exit<number, string>) => Exit.isSuccess(exit) ? exit.value >= 500 : false
-      })
-      expect(yield* Effect.flip(Effect.fail("mine").pipe(guard))).toBe("mine")
-      const fiber = yield* Effect.forkChild(Effect.never.pipe(guard))
-      yield* Effect.yieldNow
-      yield* Fiber.interrupt(fiber)
-      expect(yield* Effect.succeed(200).pipe(guard)).toBe(200)
-      expect(yield* Effect.succeed(500).pipe(guard)).toBe(500)
-      expect((yield* Effect.exit(Effect.succeed(200).pipe(guard)))._tag).toBe("Failure")
-    }).pipe(provided))
+  test("a stream has the outcome of its end, and is refused before it begins", function*() {
+    const guard = Guard.circuitBreaker({ key: "pages", failures: 1, open: "10 seconds" })
+    const good = Stream.make(1, 2)
+    const bad = Stream.concat(good, Stream.fail("down" as const))
+    expect(yield* Stream.runCollect(good.pipe(guard))).toEqual([1, 2])
+    expect(yield* Stream.runCollect(Stream.take(bad.pipe(guard), 1))).toEqual([1])
+    expect(yield* Effect.flip(Stream.runCollect(bad.pipe(guard)))).toBe("down")
+    expect(yield* Effect.flip(Stream.runCollect(good.pipe(guard)))).toMatchObject({ _tag: "CircuitOpen" })
+    yield* TestClock.adjust("10 seconds")
+    expect(yield* Stream.runCollect(good.pipe(guard))).toEqual([1, 2])
+  })
 
-  it.effect("isFailure that throws is a defect of its caller, and counts for nothing", () =>
-    Effect.gen(function*() {
-      let throws = true
-      const guard = Guard.circuitBreaker({
-        key: "api",
-        failures: 1,
-        isFailure: () => {
-          if (throws) throw new Error("mine")
-          return false
-        }
-      })
-      expect(String(yield* Effect.exit(Effect.fail("down").pipe(guard)))).toContain("mine")
-      throws = false
-      expect(yield* Effect.succeed(1).pipe(guard)).toBe(1)
-      const lazy = Guard.circuitBreaker({ key: "other", isFailure: (() => Promise.resolve(true)) as never })
-      expect(String(yield* Effect.exit(Effect.succeed(1).pipe(lazy)))).toContain(
-        "must return true or false, not a Promise"
+  test("calls that were let through before a change run to their end and change nothing", function*() {
+    const api = service({ failures: 1, open: "10 seconds" })
+    const gate = yield* Deferred.make<void>()
+    const slow = yield* Effect.forkChild(
+      Deferred.await(gate).pipe(
+        Effect.andThen(Effect.fail("late" as const)),
+        Guard.circuitBreaker({ key: "api", failures: 1 }),
+        Effect.exit
       )
-    }).pipe(provided))
+    )
+    yield* Effect.yieldNow
+    api.isUp = false
+    yield* api.guarded
+    yield* TestClock.adjust("10 seconds")
+    api.isUp = true
+    expect(yield* api.guarded).toBe("up")
+    yield* Deferred.succeed(gate, undefined)
+    expect(yield* Fiber.join(slow)).toEqual(Exit.fail("late"))
+    expect(yield* api.guarded).toBe("up")
+  })
 
-  it.effect("a stream has the outcome of its end, and is refused before it begins", () =>
-    Effect.gen(function*() {
-      const guard = Guard.circuitBreaker({ key: "pages", failures: 1, open: "10 seconds" })
-      const good = Stream.make(1, 2)
-      const bad = Stream.concat(good, Stream.fail("down" as const))
-      expect(yield* Stream.runCollect(good.pipe(guard))).toEqual([1, 2])
-      expect(yield* Stream.runCollect(Stream.take(bad.pipe(guard), 1))).toEqual([1])
-      expect(yield* Effect.flip(Stream.runCollect(bad.pipe(guard)))).toBe("down")
-      expect(yield* Effect.flip(Stream.runCollect(good.pipe(guard)))).toMatchObject({ _tag: "CircuitOpen" })
-      yield* TestClock.adjust("10 seconds")
-      expect(yield* Stream.runCollect(good.pipe(guard))).toEqual([1, 2])
-    }).pipe(provided))
+  test("failover around a breaker serves the last value while the circuit is open", function*() {
+    const self = { calls: 0, isUp: true }
+    const quote = Effect.suspend(() => {
+      self.calls++
+      return self.isUp ? Effect.succeed("quote") : Effect.fail("down" as const)
+    }).pipe(
+      Guard.circuitBreaker({ key: "quotes", failures: 2, open: "30 seconds" }),
+      Cached.failover("quote", { ttl: "1 hour", fallbackOn: "all" })
+    )
+    yield* quote
+    self.isUp = false
+    expect(yield* times(10, quote)).toEqual(Array(10).fill("quote"))
+    expect(self.calls).toBe(3)
+  })
 
-  it.effect("calls that were let through before a change run to their end and change nothing", () =>
-    Effect.gen(function*() {
-      const api = service({ failures: 1, open: "10 seconds" })
-      const gate = yield* Deferred.make<void>()
-      const slow = yield* Effect.forkChild(
-        Deferred.await(gate).pipe(
-          Effect.andThen(Effect.fail("late" as const)),
-          Guard.circuitBreaker({ key: "api", failures: 1 }),
-          Effect.exit
-        )
-      )
-      yield* Effect.yieldNow
-      api.isUp = false
-      yield* api.guarded
-      yield* TestClock.adjust("10 seconds")
-      api.isUp = true
-      expect(yield* api.guarded).toBe("up")
-      yield* Deferred.succeed(gate, undefined)
-      expect(yield* Fiber.join(slow)).toEqual(Exit.fail("late"))
-      expect(yield* api.guarded).toBe("up")
-    }).pipe(provided))
-
-  it.effect("failover around a breaker serves the last value while the circuit is open", () =>
-    Effect.gen(function*() {
-      const self = { calls: 0, isUp: true }
-      const quote = Effect.suspend(() => {
-        self.calls++
-        return self.isUp ? Effect.succeed("quote") : Effect.fail("down" as const)
-      }).pipe(
-        Guard.circuitBreaker({ key: "quotes", failures: 2, open: "30 seconds" }),
-        Cached.failover("quote", { ttl: "1 hour", fallbackOn: "all" })
-      )
-      yield* quote
-      self.isUp = false
-      expect(yield* times(10, quote)).toEqual(Array(10).fill("quote"))
-      expect(self.calls).toBe(3)
-    }).pipe(provided))
-
-  it.effect("a clock that is set back keeps no circuit open for longer", () =>
-    Effect.gen(function*() {
-      yield* TestClock.setTime(Duration.toMillis("10 days"))
-      const api = service({ failures: 1, open: "10 seconds" })
-      api.isUp = false
-      yield* api.guarded
-      yield* TestClock.setTime(Duration.toMillis("1 day"))
-      expect(yield* api.guarded).toEqual(open(10_000))
-      yield* TestClock.adjust("10 seconds")
-      api.isUp = true
-      expect(yield* api.guarded).toBe("up")
-    }).pipe(provided))
+  test("a clock that is set back keeps no circuit open for longer", function*() {
+    yield* TestClock.setTime(Duration.toMillis("10 days"))
+    const api = service({ failures: 1, open: "10 seconds" })
+    api.isUp = false
+    yield* api.guarded
+    yield* TestClock.setTime(Duration.toMillis("1 day"))
+    expect(yield* api.guarded).toEqual(open(10_000))
+    yield* TestClock.adjust("10 seconds")
+    api.isUp = true
+    expect(yield* api.guarded).toBe("up")
+  })
 })
 
-it.effect("five failures in a row are the default, defects too", () =>
-  Effect.gen(function*() {
-    const call = Effect.die("broken").pipe(Guard.circuitBreaker({ key: "api" }), Effect.exit)
-    yield* times(5, call)
-    expect(yield* Effect.flip(Effect.void.pipe(Guard.circuitBreaker({ key: "api" })))).toMatchObject({
-      state: "Open",
-      retryAfter: Duration.seconds(30),
-      retryAfterHeader: "30"
-    })
-  }).pipe(Effect.provide(CacheLayer.memory())))
+test("five failures in a row are the default, defects too", function*() {
+  const call = Effect.die("broken").pipe(Guard.circuitBreaker({ key: "api" }), Effect.exit)
+  yield* times(5, call)
+  expect(yield* Effect.flip(Effect.void.pipe(Guard.circuitBreaker({ key: "api" })))).toMatchObject({
+    state: "Open",
+    retryAfter: Duration.seconds(30),
+    retryAfterHeader: "30"
+  })
+})
 
 describe("a stream behind a circuit", () => {
   const guard = Guard.circuitBreaker({ key: "rows", failures: 1 })
   const numbers = Stream.make(1, 2, 3).pipe(guard)
 
-  it.effect("has not failed where its consumer has", () =>
-    Effect.gen(function*() {
-      yield* Effect.flip(Stream.runForEach(numbers, () => Effect.fail("mine")))
-      yield* Effect.flip(Stream.runDrain(Stream.mapEffect(numbers, () => Effect.fail("mine"))))
-      yield* Effect.exit(Stream.runDrain(Stream.map(numbers, () => {
-        throw new Error("mine")
-      })))
-      expect(yield* Stream.runCollect(numbers)).toEqual([1, 2, 3])
-    }).pipe(Effect.provide(CacheLayer.memory())))
+  test("has not failed where its consumer has", function*() {
+    yield* Effect.flip(Stream.runForEach(numbers, () => Effect.fail("mine")))
+    yield* Effect.flip(Stream.runDrain(Stream.mapEffect(numbers, () => Effect.fail("mine"))))
+    yield* Effect.exit(Stream.runDrain(Stream.map(numbers, () => {
+      throw new Error("mine")
+    })))
+    expect(yield* Stream.runCollect(numbers)).toEqual([1, 2, 3])
+  })
 
-  it.effect("has failed where it has, whatever its consumer makes of it", () =>
-    Effect.gen(function*() {
-      const failing = Stream.concat(Stream.make(1), Stream.fail("down")).pipe(guard)
-      expect(yield* Stream.runCollect(Stream.catch(failing, () => Stream.make(0)))).toEqual([1, 0])
-      expect(yield* Effect.flip(Stream.runDrain(numbers))).toMatchObject({ _tag: "CircuitOpen" })
-    }).pipe(Effect.provide(CacheLayer.memory())))
+  test("has failed where it has, whatever its consumer makes of it", function*() {
+    const failing = Stream.concat(Stream.make(1), Stream.fail("down")).pipe(guard)
+    expect(yield* Stream.runCollect(Stream.catch(failing, () => Stream.make(0)))).toEqual([1, 0])
+    expect(yield* Effect.flip(Stream.runDrain(numbers))).toMatchObject({ _tag: "CircuitOpen" })
+  })
 })
 
 describe("bad input is a CacheConfigError where the guard is made", () => {

@@ -9,6 +9,7 @@ import { HttpClientRequest } from "effect/http"
 import { TestClock } from "effect/testing"
 import { settle } from "../support/caches.ts"
 import * as Looking from "../support/looking.ts"
+import { testIn } from "../support/tests.ts"
 import { collect, originOf, privately, seen, shared, slowBody, textOf, url } from "./origin.ts"
 
 const sized = (body: string, headers: Record<string, string> = {}) => ({
@@ -235,21 +236,17 @@ describe("stale responses", () => {
       expect(yield* Effect.flip(client.head(`${url}?other`))).toMatchObject({ reason: { _tag: "TransportError" } })
     }))
 
-  it.effect.each<[string, Effect.Effect<{ status: number }, "down">, number, string?]>([
+  testIn(CacheLayer.memory()).each<[string, Effect.Effect<{ status: number }, "down">, number, string?]>([
     ["max-age=10, stale-if-error=60", status(503), 200, "hit; fwd-status=503; ttl=-10; detail=origin-failed"],
     ["max-age=10", status(503), 503],
     ["max-age=10", down, 200],
     ["max-age=10, must-revalidate", down, 504, "fwd=stale; detail=origin-failed"],
     ["no-cache", down, 504]
-  ])(
-    "if the origin fails, in place of a response with %s: %#",
-    ([control, reply, code, cache]) =>
-      Effect.gen(function*() {
-        const { headers, status } = yield* failing(control, reply)
-        expect(status).toBe(code)
-        if (cache !== undefined) expect(headers["cache-status"]).toBe(`effect-cached; ${cache}`)
-      }).pipe(Effect.provide(CacheLayer.memory()))
-  )
+  ])("if the origin fails, in place of a response with %s: %#", function*([control, reply, code, cache]) {
+    const { headers, status } = yield* failing(control, reply)
+    expect(status).toBe(code)
+    if (cache !== undefined) expect(headers["cache-status"]).toBe(`effect-cached; ${cache}`)
+  })
 })
 
 describe("directives of a request", () => {

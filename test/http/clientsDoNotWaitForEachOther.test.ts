@@ -16,7 +16,7 @@ import * as selection from "../../src/http/rules/selection.ts"
 import * as storing from "../../src/http/rules/storing.ts"
 import * as targeted from "../../src/http/rules/targeted.ts"
 import * as validation from "../../src/http/rules/validation.ts"
-import { settle, start } from "../support/caches.ts"
+import { settle, start, started, taking } from "../support/caches.ts"
 import { originOf, shared, textOf, url } from "./origin.ts"
 import { type Handler, inMemory, serving } from "./serving.ts"
 
@@ -51,50 +51,47 @@ const timesOf = <E, R>(all: ReadonlyArray<Effect.Effect<unknown, E, R>>, within:
 const languages = Array.from({ length: 40 }, (_, i) => `l${i}`)
 
 describe("variants of a cold URL", () => {
-  it.effect("of a server load at the same time, however many", () =>
-    Effect.gen(function*() {
-      const { ask } = yield* serving(inLanguage)
-      const asks = (all: ReadonlyArray<string>) =>
-        all.map((language) =>
-          Effect.map(ask("/", { headers: { "accept-language": language } }), ({ text }) =>
-            expect(text.split(" ")[0]).toBe(language))
-        )
-      const first = yield* timesOf(asks(languages), 1000)
-      expect([first.length, Math.max(...first)]).toEqual([40, 400])
-      const again = yield* timesOf([...asks(languages), ...asks(["l40"])], 1000)
-      expect([again.length, Math.max(...again)]).toEqual([41, 200])
-    }).pipe(inMemory))
-
-  it.effect("of a client load at the same time", () =>
-    Effect.gen(function*() {
-      const origin = originOf(({ headers }) =>
-        Effect.delay(
-          Effect.succeed({ body: headers["accept-language"]!, headers: { ...control, vary: "Accept-Language" } }),
-          "200 millis"
+  inMemory("of a server load at the same time, however many", function*() {
+    const { ask } = yield* serving(inLanguage)
+    const asks = (all: ReadonlyArray<string>) =>
+      all.map((language) =>
+        Effect.map(
+          ask("/", { headers: { "accept-language": language } }),
+          ({ text }) => expect(text.split(" ")[0]).toBe(language)
         )
       )
-      const client = yield* shared(origin)
-      const times = yield* timesOf(
-        languages.map((language) => textOf(client, url, { "accept-language": language })),
-        1000
-      )
-      expect([times.length, Math.max(...times)]).toEqual([40, 400])
-    }).pipe(inMemory))
+    const first = yield* timesOf(asks(languages), 1000)
+    expect([first.length, Math.max(...first)]).toEqual([40, 400])
+    const again = yield* timesOf([...asks(languages), ...asks(["l40"])], 1000)
+    expect([again.length, Math.max(...again)]).toEqual([41, 200])
+  })
 
-  it.effect("that were made up do not push out one that others read", () =>
-    Effect.gen(function*() {
-      const { ask } = yield* serving(inLanguage)
-      const inTime = (language: string) =>
-        Effect.gen(function*() {
-          const fiber = yield* start(ask("/", { headers: { "accept-language": language } }))
-          yield* TestClock.adjust("400 millis")
-          return yield* Fiber.join(fiber)
-        })
-      yield* inTime("first")
-      for (let i = 0; i < 20; i++) yield* inTime("en")
-      for (let i = 0; i < 60; i++) yield* inTime(`made-up-${i}`)
-      expect((yield* inTime("en")).cacheStatus).toMatch(/^hit/)
-    }).pipe(inMemory))
+  inMemory("of a client load at the same time", function*() {
+    const origin = originOf(({ headers }) =>
+      Effect.delay(
+        Effect.succeed({ body: headers["accept-language"]!, headers: { ...control, vary: "Accept-Language" } }),
+        "200 millis"
+      )
+    )
+    const client = yield* shared(origin)
+    const times = yield* timesOf(
+      languages.map((language) => textOf(client, url, { "accept-language": language })),
+      1000
+    )
+    expect([times.length, Math.max(...times)]).toEqual([40, 400])
+  })
+
+  inMemory("that were made up do not push out one that others read", function*() {
+    const { ask } = yield* serving(inLanguage)
+    const inTime = (language: string) =>
+      Effect.gen(function*() {
+        return yield* taking("400 millis", ask("/", { headers: { "accept-language": language } }))
+      })
+    yield* inTime("first")
+    for (let i = 0; i < 20; i++) yield* inTime("en")
+    for (let i = 0; i < 60; i++) yield* inTime(`made-up-${i}`)
+    expect((yield* inTime("en")).cacheStatus).toMatch(/^hit/)
+  })
 })
 
 describe("a request that could name its user", () => {
@@ -109,74 +106,67 @@ describe("a request that could name its user", () => {
     )
   const ann = { headers: { cookie: "ann" } }
 
-  it.effect.each(["before", "as the first of"])("%s a herd leaves it one run", (when) =>
-    Effect.gen(function*() {
-      const { ask, state } = yield* serving(page)
-      if (when === "before") yield* timesOf([ask("/", ann)], 250)
-      const { runs } = state
-      const herd = Array.from({ length: 50 }, () => ask())
-      const times = yield* timesOf(when === "before" ? herd : [ask("/", ann), ...herd], 500)
-      expect([times.length, Math.max(...times)]).toEqual([when === "before" ? 50 : 51, 200])
-      expect(state.runs - runs).toBe(when === "before" ? 1 : 2)
-    }).pipe(inMemory))
+  inMemory.each(["before", "as the first of"])("%s a herd leaves it one run", function*(when) {
+    const { ask, state } = yield* serving(page)
+    if (when === "before") yield* timesOf([ask("/", ann)], 250)
+    const { runs } = state
+    const herd = Array.from({ length: 50 }, () => ask())
+    const times = yield* timesOf(when === "before" ? herd : [ask("/", ann), ...herd], 500)
+    expect([times.length, Math.max(...times)]).toEqual([when === "before" ? 50 : 51, 200])
+    expect(state.runs - runs).toBe(when === "before" ? 1 : 2)
+  })
 
-  it.effect("shares the run of others once the response has said that it is public", () =>
-    Effect.gen(function*() {
-      const { ask, state } = yield* serving(page)
-      yield* timesOf([ask("/public", ann)], 250)
-      const times = yield* timesOf([
-        ask("/public"),
-        ask("/public", ann),
-        ask("/public", { headers: { cookie: "bob" } })
-      ], 250)
-      expect([times, state.runs]).toEqual([[0, 0, 0], 1])
-    }).pipe(inMemory))
+  inMemory("shares the run of others once the response has said that it is public", function*() {
+    const { ask, state } = yield* serving(page)
+    yield* timesOf([ask("/public", ann)], 250)
+    const times = yield* timesOf([
+      ask("/public"),
+      ask("/public", ann),
+      ask("/public", { headers: { cookie: "bob" } })
+    ], 250)
+    expect([times, state.runs]).toEqual([[0, 0, 0], 1])
+  })
 
-  it.effect("waits once at most, with all of its kind, for one whose handler hangs", () =>
-    Effect.gen(function*() {
-      const { ask } = yield* serving((request, run) => run === 1 ? Effect.never : page(request, run))
-      const slow = yield* start(ask("/", { headers: { cookie: "slow" } }))
-      yield* settle
-      const all = ["ann", "bob"].map((cookie) => ask("/", { headers: { cookie } }))
-      expect(yield* timesOf([all[0]!], 6000)).toEqual([5200])
-      expect(yield* timesOf([all[1]!], 300)).toEqual([200])
-      yield* Fiber.interrupt(slow)
-    }).pipe(inMemory))
+  inMemory("waits once at most, with all of its kind, for one whose handler hangs", function*() {
+    const { ask } = yield* serving((request, run) => run === 1 ? Effect.never : page(request, run))
+    const slow = yield* started(ask("/", { headers: { cookie: "slow" } }))
+    const all = ["ann", "bob"].map((cookie) => ask("/", { headers: { cookie } }))
+    expect(yield* timesOf([all[0]!], 6000)).toEqual([5200])
+    expect(yield* timesOf([all[1]!], 300)).toEqual([200])
+    yield* Fiber.interrupt(slow)
+  })
 
-  it.effect("in a herd of a cold public URL is one run for all users", () =>
-    Effect.gen(function*() {
-      const { ask, state } = yield* serving(page)
-      const herd = Array.from({ length: 50 }, (_, i) => ask("/public", { headers: { cookie: `u${i}` } }))
-      expect((yield* timesOf(herd, 500)).length).toBe(50)
-      expect(state.runs).toBe(1)
-    }).pipe(inMemory))
+  inMemory("in a herd of a cold public URL is one run for all users", function*() {
+    const { ask, state } = yield* serving(page)
+    const herd = Array.from({ length: 50 }, (_, i) => ask("/public", { headers: { cookie: `u${i}` } }))
+    expect((yield* timesOf(herd, 500)).length).toBe(50)
+    expect(state.runs).toBe(1)
+  })
 })
 
 describe("HEAD of a client", () => {
-  it.effect.each<[string, Record<string, string>, boolean]>([
+  inMemory.each<[string, Record<string, string>, boolean]>([
     ["without validators renews nothing", {}, false],
     ["with an equal ETag renews what is stored", { etag: "\"1\"" }, true]
-  ])("%s", ([, validators, renews]) =>
-    Effect.gen(function*() {
-      const origin = originOf((_, n) => ({ body: `v${n}`, headers: { "cache-control": "max-age=60", ...validators } }))
-      const client = yield* shared(origin)
-      yield* textOf(client)
-      yield* TestClock.adjust("2 minutes")
-      yield* client.head(url)
-      yield* textOf(client)
-      expect(origin.requests.map(({ method }) => method)).toEqual(["GET", "HEAD", ...renews ? [] : ["GET"]])
-    }).pipe(inMemory))
+  ])("%s", function*([, validators, renews]) {
+    const origin = originOf((_, n) => ({ body: `v${n}`, headers: { "cache-control": "max-age=60", ...validators } }))
+    const client = yield* shared(origin)
+    yield* textOf(client)
+    yield* TestClock.adjust("2 minutes")
+    yield* client.head(url)
+    yield* textOf(client)
+    expect(origin.requests.map(({ method }) => method)).toEqual(["GET", "HEAD", ...renews ? [] : ["GET"]])
+  })
 
-  it.effect("makes no version fresh that a soft invalidation has made stale", () =>
-    Effect.gen(function*() {
-      const origin = originOf((_, n) => ({ body: `v${n}`, headers: { "cache-control": "max-age=60", etag: "\"1\"" } }))
-      const client = yield* shared(origin, { tags: () => ["page"] })
-      yield* textOf(client)
-      yield* Cached.invalidate({ tag: "page" }, { mode: "soft" })
-      yield* client.head(url)
-      yield* textOf(client)
-      expect(origin.requests.map(({ method }) => method)).toEqual(["GET", "HEAD", "GET"])
-    }).pipe(inMemory))
+  inMemory("makes no version fresh that a soft invalidation has made stale", function*() {
+    const origin = originOf((_, n) => ({ body: `v${n}`, headers: { "cache-control": "max-age=60", etag: "\"1\"" } }))
+    const client = yield* shared(origin, { tags: () => ["page"] })
+    yield* textOf(client)
+    yield* Cached.invalidate({ tag: "page" }, { mode: "soft" })
+    yield* client.head(url)
+    yield* textOf(client)
+    expect(origin.requests.map(({ method }) => method)).toEqual(["GET", "HEAD", "GET"])
+  })
 })
 
 describe("no field makes the rules work for long", () => {
@@ -323,8 +313,7 @@ describe("a reader that has stopped, of a stream that is too large to be stored"
       const slow = yield* start(
         Effect.exit(Stream.runCollect(Stream.mapEffect(one, (part) => Effect.as(Deferred.await(go), part))))
       )
-      const quick = yield* start(Stream.runCollect(two))
-      yield* settle
+      const quick = yield* started(Stream.runCollect(two))
       yield* TestClock.adjust("1 second")
       // The slow one delays the other for a tenth of a second.
       for (let i = 0; i < 4; i++) {
@@ -344,22 +333,20 @@ describe("a reader that has stopped, of a stream that is too large to be stored"
       }
     })
 
-  it.effect("delays no other noticeably, and gets all of it by a run of its own", () =>
-    Effect.gen(function*() {
-      const { body, runs } = yield* served(() => 0)
-      const { quick, slow } = yield* slowAndQuick(body)
-      expect(quick).toBe(parts * 65_536)
-      expect(Exit.isSuccess(slow) && lengthOf(slow.value)).toBe(parts * 65_536)
-      if (Exit.isSuccess(slow)) {
-        expect(Buffer.concat(slow.value).every((byte, i) => byte === Math.floor(i / 65_536))).toBe(true)
-      }
-      expect(runs()).toBeGreaterThan(1)
-    }).pipe(inMemory))
+  inMemory("delays no other noticeably, and gets all of it by a run of its own", function*() {
+    const { body, runs } = yield* served(() => 0)
+    const { quick, slow } = yield* slowAndQuick(body)
+    expect(quick).toBe(parts * 65_536)
+    expect(Exit.isSuccess(slow) && lengthOf(slow.value)).toBe(parts * 65_536)
+    if (Exit.isSuccess(slow)) {
+      expect(Buffer.concat(slow.value).every((byte, i) => byte === Math.floor(i / 65_536))).toBe(true)
+    }
+    expect(runs()).toBeGreaterThan(1)
+  })
 
-  it.effect("gets no second half of another version", () =>
-    Effect.gen(function*() {
-      const { body } = yield* served((run) => run)
-      const { quick, slow } = yield* slowAndQuick(body)
-      expect([quick, Exit.isFailure(slow)]).toEqual([parts * 65_536, true])
-    }).pipe(inMemory))
+  inMemory("gets no second half of another version", function*() {
+    const { body } = yield* served((run) => run)
+    const { quick, slow } = yield* slowAndQuick(body)
+    expect([quick, Exit.isFailure(slow)]).toEqual([parts * 65_536, true])
+  })
 })

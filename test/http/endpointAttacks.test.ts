@@ -9,6 +9,9 @@ import { HttpApi, HttpApiClient, HttpApiEndpoint, HttpApiGroup } from "effect/ht
 import { Rpc, RpcGroup, RpcTest } from "effect/rpc"
 import { TestClock } from "effect/testing"
 import type { EndpointOptions } from "../../src/http/endpoints/calls.ts"
+import { testIn } from "../support/tests.ts"
+
+const test = testIn(CacheLayer.memory())
 
 const minute = { ttl: "1 minute" } as const
 const inMemory = Effect.provide(CacheLayer.memory())
@@ -114,35 +117,33 @@ describe.each([["memory", inMemory], ["a store", overStore]] as const)("over %s"
 })
 
 describe("handlers and clients that do not fit their API", () => {
-  it.effect("a handler with options", () =>
-    Effect.gen(function*() {
-      const { count, next } = counting()
-      const handlers = { get: { handler: () => next, options: { uninterruptible: true } } }
-      const all = yield* HttpCache.handlers(api, "group", handlers)
-      expect(all.get.options).toEqual({ uninterruptible: true })
-      for (let i = 0; i < 2; i++) yield* asking(all.get.handler)({})
-      expect(count()).toBe(1)
-    }).pipe(inMemory))
+  test("a handler with options", function*() {
+    const { count, next } = counting()
+    const handlers = { get: { handler: () => next, options: { uninterruptible: true } } }
+    const all = yield* HttpCache.handlers(api, "group", handlers)
+    expect(all.get.options).toEqual({ uninterruptible: true })
+    for (let i = 0; i < 2; i++) yield* asking(all.get.handler)({})
+    expect(count()).toBe(1)
+  })
 
-  it.effect("names that the API does not have, and a client of something else", () =>
-    Effect.gen(function*() {
-      const wrong = { gets: () => Effect.succeed(1) }
-      expect(configError(() => HttpCache.handlers(api, "group", wrong as never))).toContain("no endpoint \"gets\"")
-      expect(configError(() => HttpCache.handlers(api, "groups" as never, {} as never))).toContain(
-        "no group \"groups\""
-      )
-      const part = yield* HttpApiClient.group(api, { group: "group", ...clientOf() })
-      expect(configError(() => HttpCache.client(api, part))).toContain("no method group.get")
-      const group = RpcGroup.make(rpcOf("Read", {}))
-      expect(configError(() => HttpCache.rpcClient(group, {} as never))).toContain("no method Read")
-      const lines = Rpc.make("Lines", { success: Schema.Finite, stream: true }).pipe(
-        HttpCache.annotate({ strategy: { strategy: "sliding", idle: "1 minute" }, shared: true })
-      )
-      const streams = RpcGroup.make(lines)
-      expect(configError(() => HttpCache.rpcHandlers(streams, { Lines: () => Stream.empty }))).toContain(
-        "there is no strategy \"sliding\""
-      )
-    }).pipe(inMemory))
+  test("names that the API does not have, and a client of something else", function*() {
+    const wrong = { gets: () => Effect.succeed(1) }
+    expect(configError(() => HttpCache.handlers(api, "group", wrong as never))).toContain("no endpoint \"gets\"")
+    expect(configError(() => HttpCache.handlers(api, "groups" as never, {} as never))).toContain(
+      "no group \"groups\""
+    )
+    const part = yield* HttpApiClient.group(api, { group: "group", ...clientOf() })
+    expect(configError(() => HttpCache.client(api, part))).toContain("no method group.get")
+    const group = RpcGroup.make(rpcOf("Read", {}))
+    expect(configError(() => HttpCache.rpcClient(group, {} as never))).toContain("no method Read")
+    const lines = Rpc.make("Lines", { success: Schema.Finite, stream: true }).pipe(
+      HttpCache.annotate({ strategy: { strategy: "sliding", idle: "1 minute" }, shared: true })
+    )
+    const streams = RpcGroup.make(lines)
+    expect(configError(() => HttpCache.rpcHandlers(streams, { Lines: () => Stream.empty }))).toContain(
+      "there is no strategy \"sliding\""
+    )
+  })
 })
 
 const rpcOf = <const Name extends string>(name: Name, options: EndpointOptions) =>
@@ -174,18 +175,18 @@ describe("Rpc", () => {
     return { client: yield* HttpCache.rpcClient(group, plain), fail: () => void (fails = true) }
   })
 
-  it.effect("a mutation invalidates, whatever its options are", () =>
-    Effect.gen(function*() {
-      const { client } = yield* calling
-      expect(yield* client.Read()).toBe(1)
-      yield* client.Write(undefined, { headers: { x: "1" } })
-      expect(yield* client.Read()).toBe(2)
-      yield* client.Write(undefined, { discard: true })
-      expect(yield* client.Read()).toBe(3)
-    }).pipe(Effect.scoped, inMemory))
+  test("a mutation invalidates, whatever its options are", function*() {
+    const { client } = yield* calling
+    expect(yield* client.Read()).toBe(1)
+    yield* client.Write(undefined, { headers: { x: "1" } })
+    expect(yield* client.Read()).toBe(2)
+    yield* client.Write(undefined, { discard: true })
+    expect(yield* client.Read()).toBe(3)
+  })
 
-  it.effect("a stream that changes something invalidates, also if its reader leaves early, but not if it fails", () =>
-    Effect.gen(function*() {
+  test(
+    "a stream that changes something invalidates, also if its reader leaves early, but not if it fails",
+    function*() {
       const { client, fail } = yield* calling
       expect(yield* client.Read()).toBe(1)
       yield* Stream.runDrain(client.Steps())
@@ -195,71 +196,69 @@ describe("Rpc", () => {
       fail()
       yield* Effect.flip(Stream.runDrain(client.Steps()))
       expect(yield* client.Read()).toBe(3)
-    }).pipe(Effect.scoped, inMemory))
+    }
+  )
 
-  it.effect("a group with a prefix keeps the tags of its requests", () =>
-    Effect.gen(function*() {
-      const prefixed = group.prefix("v1.")
-      const { next } = counting()
-      const handlers = prefixed.toLayer({
-        "v1.Read": () => next,
-        "v1.Write": () => Effect.void,
-        "v1.Steps": () => Stream.empty
+  test("a group with a prefix keeps the tags of its requests", function*() {
+    const prefixed = group.prefix("v1.")
+    const { next } = counting()
+    const handlers = prefixed.toLayer({
+      "v1.Read": () => next,
+      "v1.Write": () => Effect.void,
+      "v1.Steps": () => Stream.empty
+    })
+    const client = yield* HttpCache.rpcClient(
+      prefixed,
+      yield* RpcTest.makeClient(prefixed).pipe(Effect.provide(handlers))
+    )
+    expect(yield* client["v1.Read"]()).toBe(1)
+    yield* client["v1.Write"]()
+    expect(yield* client["v1.Read"]()).toBe(2)
+  })
+
+  test("the payload of the key is the one that is sent, and a wrong one fails in the call", function*() {
+    const { next } = counting()
+    const id = Schema.Finite.pipe(Schema.withConstructorDefault(next))
+    const told: Array<number> = []
+    const Echo = Rpc.make("Echo", { payload: { id }, success: Schema.Finite }).pipe(
+      HttpCache.annotate({
+        strategy: minute,
+        shared: true,
+        tags: ({ id }, value) => {
+          told.push(id, value)
+          return []
+        }
       })
-      const client = yield* HttpCache.rpcClient(
-        prefixed,
-        yield* RpcTest.makeClient(prefixed).pipe(Effect.provide(handlers))
-      )
-      expect(yield* client["v1.Read"]()).toBe(1)
-      yield* client["v1.Write"]()
-      expect(yield* client["v1.Read"]()).toBe(2)
-    }).pipe(Effect.scoped, inMemory))
+    )
+    const group = RpcGroup.make(Echo)
+    const handlers = group.toLayer({ Echo: ({ id }) => Effect.succeed(id) })
+    const plain = yield* RpcTest.makeClient(group).pipe(Effect.provide(handlers))
+    const client = yield* HttpCache.rpcClient(group, plain)
+    yield* client.Echo({})
+    expect(told[0]).toBe(told[1])
+    const call = client.Echo({ id: "x" as never })
+    expect(Exit.hasDies(yield* Effect.exit(call))).toBe(true)
+  })
 
-  it.effect("the payload of the key is the one that is sent, and a wrong one fails in the call", () =>
-    Effect.gen(function*() {
-      const { next } = counting()
-      const id = Schema.Finite.pipe(Schema.withConstructorDefault(next))
-      const told: Array<number> = []
-      const Echo = Rpc.make("Echo", { payload: { id }, success: Schema.Finite }).pipe(
-        HttpCache.annotate({
-          strategy: minute,
-          shared: true,
-          tags: ({ id }, value) => {
-            told.push(id, value)
-            return []
-          }
-        })
-      )
-      const group = RpcGroup.make(Echo)
-      const handlers = group.toLayer({ Echo: ({ id }) => Effect.succeed(id) })
-      const plain = yield* RpcTest.makeClient(group).pipe(Effect.provide(handlers))
-      const client = yield* HttpCache.rpcClient(group, plain)
-      yield* client.Echo({})
-      expect(told[0]).toBe(told[1])
-      const call = client.Echo({ id: "x" as never })
-      expect(Exit.hasDies(yield* Effect.exit(call))).toBe(true)
-    }).pipe(Effect.scoped, inMemory))
-
-  it.effect("a caller that leaves does not end the load of another", () =>
-    Effect.gen(function*() {
-      let open = 0
-      const Slow = rpcOf("Slow", {})
-      const group = RpcGroup.make(Slow)
-      const handlers = HttpCache.rpcHandlers(group, {
-        Slow: () =>
-          Effect.gen(function*() {
-            yield* Effect.acquireRelease(Effect.sync(() => ++open), () => Effect.sync(() => --open))
-            yield* Effect.sleep("1 second")
-            return open
-          }).pipe(Effect.scoped)
-      })
-      const client = yield* RpcTest.makeClient(group).pipe(Effect.provide(group.toLayer(handlers)))
-      const leader = yield* Effect.forkChild(client.Slow())
-      yield* TestClock.adjust("100 millis")
-      const follower = yield* Effect.forkChild(client.Slow())
-      yield* TestClock.adjust("100 millis")
-      yield* Fiber.interrupt(leader)
-      yield* TestClock.adjust("1 second")
-      expect(yield* Fiber.join(follower)).toBe(1)
-    }).pipe(Effect.scoped, inMemory))
+  test("a caller that leaves does not end the load of another", function*() {
+    let open = 0
+    const Slow = rpcOf("Slow", {})
+    const group = RpcGroup.make(Slow)
+    const handlers = HttpCache.rpcHandlers(group, {
+      Slow: () =>
+        Effect.gen(function*() {
+          yield* Effect.acquireRelease(Effect.sync(() => ++open), () => Effect.sync(() => --open))
+          yield* Effect.sleep("1 second")
+          return open
+        }).pipe(Effect.scoped)
+    })
+    const client = yield* RpcTest.makeClient(group).pipe(Effect.provide(group.toLayer(handlers)))
+    const leader = yield* Effect.forkChild(client.Slow())
+    yield* TestClock.adjust("100 millis")
+    const follower = yield* Effect.forkChild(client.Slow())
+    yield* TestClock.adjust("100 millis")
+    yield* Fiber.interrupt(leader)
+    yield* TestClock.adjust("1 second")
+    expect(yield* Fiber.join(follower)).toBe(1)
+  })
 })

@@ -27,6 +27,9 @@ import {
 import { Rpc, RpcGroup, RpcTest } from "effect/rpc"
 import { TestClock } from "effect/testing"
 import type { EndpointOptions } from "../../src/http/endpoints/calls.ts"
+import { test, testIn } from "../support/tests.ts"
+
+const testInMemory = testIn(CacheLayer.memory())
 
 const minute = { ttl: "1 minute" } as const
 
@@ -280,42 +283,41 @@ describe("HttpApi behind HttpCacheMiddleware", () => {
     return { runs, ask, callers }
   })
 
-  it.effect("a result is encoded once, for as long as it is stored and no mutation names it", () =>
-    Effect.gen(function*() {
-      encoded = 0
-      const { ask, runs } = yield* start({ inherit: "changes" })
-      const first = yield* ask("/shared/1")
-      expect(first.text).toBe("\"1: Ann, run 1, encoded 1 times\"")
-      yield* TestClock.adjust("50 seconds")
-      const second = yield* ask("/shared/1")
-      expect([second.text, second.headers.get("cache-control")]).toEqual([first.text, null])
-      const etag = second.headers.get("etag")!
-      expect((yield* ask("/shared/1", { headers: { "if-none-match": etag } })).status).toBe(304)
-      expect([runs.get, encoded]).toEqual([1, 1])
-      yield* ask("/shared/1", { method: "PUT" })
-      expect((yield* ask("/shared/1")).text).toBe("\"1: Bob, run 2, encoded 2 times\"")
-      yield* TestClock.adjust("59 seconds")
-      yield* ask("/shared/1")
-      expect([runs.get, encoded]).toEqual([2, 2])
-    }).pipe(Effect.scoped, inMemory))
+  testInMemory("a result is encoded once, for as long as it is stored and no mutation names it", function*() {
+    encoded = 0
+    const { ask, runs } = yield* start({ inherit: "changes" })
+    const first = yield* ask("/shared/1")
+    expect(first.text).toBe("\"1: Ann, run 1, encoded 1 times\"")
+    yield* TestClock.adjust("50 seconds")
+    const second = yield* ask("/shared/1")
+    expect([second.text, second.headers.get("cache-control")]).toEqual([first.text, null])
+    const etag = second.headers.get("etag")!
+    expect((yield* ask("/shared/1", { headers: { "if-none-match": etag } })).status).toBe(304)
+    expect([runs.get, encoded]).toEqual([1, 1])
+    yield* ask("/shared/1", { method: "PUT" })
+    expect((yield* ask("/shared/1")).text).toBe("\"1: Bob, run 2, encoded 2 times\"")
+    yield* TestClock.adjust("59 seconds")
+    yield* ask("/shared/1")
+    expect([runs.get, encoded]).toEqual([2, 2])
+  })
 
-  it.effect("a response ends with the result that it was made of, however old that was", () =>
-    Effect.gen(function*() {
-      encoded = 0
-      const { ask } = yield* start({ inherit: "changes" })
-      const first = yield* ask("/hourly")
-      yield* TestClock.adjust("59 minutes")
-      yield* Cached.invalidate({ tag: "http:url:http://example.com/hourly" })
-      const second = yield* ask("/hourly")
-      yield* TestClock.adjust("30 seconds")
-      expect((yield* ask("/hourly")).text).toBe(second.text)
-      expect([first.text, second.text]).toEqual(["\"at 0, encoded 1 times\"", "\"at 0, encoded 2 times\""])
-      yield* TestClock.adjust("31 seconds")
-      expect((yield* ask("/hourly")).text).toBe("\"at 3601000, encoded 3 times\"")
-    }).pipe(Effect.scoped, inMemory))
+  testInMemory("a response ends with the result that it was made of, however old that was", function*() {
+    encoded = 0
+    const { ask } = yield* start({ inherit: "changes" })
+    const first = yield* ask("/hourly")
+    yield* TestClock.adjust("59 minutes")
+    yield* Cached.invalidate({ tag: "http:url:http://example.com/hourly" })
+    const second = yield* ask("/hourly")
+    yield* TestClock.adjust("30 seconds")
+    expect((yield* ask("/hourly")).text).toBe(second.text)
+    expect([first.text, second.text]).toEqual(["\"at 0, encoded 1 times\"", "\"at 0, encoded 2 times\""])
+    yield* TestClock.adjust("31 seconds")
+    expect((yield* ask("/hourly")).text).toBe("\"at 3601000, encoded 3 times\"")
+  })
 
-  it.effect("without inherit, what depends on fields, and what a middleware checks, is no response to others", () =>
-    Effect.gen(function*() {
+  testInMemory(
+    "without inherit, what depends on fields, and what a middleware checks, is no response to others",
+    function*() {
       encoded = 0
       const plain = yield* start({})
       yield* plain.ask("/shared/3")
@@ -327,14 +329,15 @@ describe("HttpApi behind HttpCacheMiddleware", () => {
       expect((yield* ask("/checked")).text).toBe("\"secret\"")
       callers.mayPass = false
       expect((yield* ask("/checked")).status).toBe(403)
-    }).pipe(Effect.scoped, inMemory))
+    }
+  )
 })
 
 describe("HttpApi with security behind HttpCacheMiddleware", () => {
   const key = { key: "X-Api-Key" } as const
   const success = HttpApiSchema.WithHeaders(Schema.String, { "cache-control": Schema.optionalKey(Schema.String) })
 
-  it.effect.each<[string, HttpApiSecurity.ApiKey, string | undefined, string]>([
+  test.each<[string, HttpApiSecurity.ApiKey, string | undefined, string]>([
     ["a field, under cacheControl", HttpApiSecurity.apiKey(key), undefined, "x-api-key"],
     ["a field, with an explicit lifetime", HttpApiSecurity.apiKey(key), "max-age=60", "x-api-key"],
     ["a cookie, under cacheControl", HttpApiSecurity.apiKey({ key: "key", in: "cookie" }), undefined, "cookie"],
@@ -345,66 +348,63 @@ describe("HttpApi with security behind HttpCacheMiddleware", () => {
       "cookie"
     ],
     ["Authorization, with an explicit lifetime", HttpApiSecurity.bearer as never, "max-age=60", "authorization"]
-  ])(
-    "a response to someone who has shown a key in %s is for no other",
-    ([, apiKey, control, field]) =>
-      Effect.gen(function*() {
-        class Checked extends HttpApiMiddleware.Service<Checked, { provides: Me }>()("Checked", {
-          error: HttpApiError.Unauthorized,
-          security: { apiKey }
-        }) {}
-        const inbox = HttpApiEndpoint.get("inbox", "/inbox", { success }).middleware(Checked)
-        const guarded = HttpApi.make("guarded").add(HttpApiGroup.make("all").add(inbox))
-        const all = HttpApiBuilder.group(guarded, "all", (handlers) =>
-          handlers.handle("inbox", () =>
-            Effect.map(Me, (name) =>
-              HttpApiSchema.withHeaders({
-                body: `mail for ${name}`,
-                headers: control === undefined ? {} : { "cache-control": control }
-              }))))
-        const checked = Layer.succeed(Checked, {
-          apiKey: (app, { credential }) => {
-            const name = Redacted.value(credential as Redacted.Redacted<string>)
-            return name === "" ? Effect.fail(new HttpApiError.Unauthorized()) : Effect.provideService(app, Me, name)
-          }
-        })
-        const options = control === undefined ? { cacheControl: "max-age=60" } : {}
-        const { dispose, handler } = HttpRouter.toWebHandler(
-          Layer.mergeAll(HttpApiBuilder.layer(guarded), HttpCacheMiddleware.layer(options)).pipe(
-            Layer.provide([all, HttpServer.layerServices]),
-            Layer.provide(checked),
-            Layer.provide(CacheLayer.memory())
-          ),
-          { disableLogger: true }
-        )
-        yield* Effect.addFinalizer(() =>
-          Effect.promise(dispose)
-        )
-        const as = (name?: string) => {
-          const value = field === "cookie" ? `key=${name}` : field === "authorization" ? `Bearer ${name}` : `${name}`
-          const headers: Record<string, string> = name === undefined ? {} : { [field]: value }
-          return Effect.promise(async () => {
-            const response = await handler(new Request("http://example.com/inbox", { headers }))
-            return response.status === 200 ? await response.text() : response.status
-          })
-        }
-        const answers = [yield* as(), yield* as("ann"), yield* as("bob"), yield* as(), yield* as("ann")]
-        expect(answers).toEqual([401, "\"mail for ann\"", "\"mail for bob\"", 401, "\"mail for ann\""])
-      }).pipe(Effect.scoped)
-  )
+  ])("a response to someone who has shown a key in %s is for no other", function*([, apiKey, control, field]) {
+    class Checked extends HttpApiMiddleware.Service<Checked, { provides: Me }>()("Checked", {
+      error: HttpApiError.Unauthorized,
+      security: { apiKey }
+    }) {}
+    const inbox = HttpApiEndpoint.get("inbox", "/inbox", { success }).middleware(Checked)
+    const guarded = HttpApi.make("guarded").add(HttpApiGroup.make("all").add(inbox))
+    const all = HttpApiBuilder.group(
+      guarded,
+      "all",
+      (handlers) =>
+        handlers.handle("inbox", () =>
+          Effect.map(Me, (name) =>
+            HttpApiSchema.withHeaders({
+              body: `mail for ${name}`,
+              headers: control === undefined ? {} : { "cache-control": control }
+            })))
+    )
+    const checked = Layer.succeed(Checked, {
+      apiKey: (app, { credential }) => {
+        const name = Redacted.value(credential as Redacted.Redacted<string>)
+        return name === "" ? Effect.fail(new HttpApiError.Unauthorized()) : Effect.provideService(app, Me, name)
+      }
+    })
+    const options = control === undefined ? { cacheControl: "max-age=60" } : {}
+    const { dispose, handler } = HttpRouter.toWebHandler(
+      Layer.mergeAll(HttpApiBuilder.layer(guarded), HttpCacheMiddleware.layer(options)).pipe(
+        Layer.provide([all, HttpServer.layerServices]),
+        Layer.provide(checked),
+        Layer.provide(CacheLayer.memory())
+      ),
+      { disableLogger: true }
+    )
+    yield* Effect.addFinalizer(() => Effect.promise(dispose))
+    const as = (name?: string) => {
+      const value = field === "cookie" ? `key=${name}` : field === "authorization" ? `Bearer ${name}` : `${name}`
+      const headers: Record<string, string> = name === undefined ? {} : { [field]: value }
+      return Effect.promise(async () => {
+        const response = await handler(new Request("http://example.com/inbox", { headers }))
+        return response.status === 200 ? await response.text() : response.status
+      })
+    }
+    const answers = [yield* as(), yield* as("ann"), yield* as("bob"), yield* as(), yield* as("ann")]
+    expect(answers).toEqual([401, "\"mail for ann\"", "\"mail for bob\"", 401, "\"mail for ann\""])
+  })
 })
 
-it.effect("a response that a handler makes itself is not stored", () =>
-  Effect.gen(function*() {
-    let runs = 0
-    const { news } = yield* HttpCache.handlers(small, "pages", {
-      news: () => Effect.sync(() => HttpServerResponse.text(`${++runs}`))
-    })
-    const ask = news as unknown as (request: object) => Effect.Effect<unknown>
-    yield* ask({})
-    yield* ask({})
-    expect(runs).toBe(2)
-  }).pipe(inMemory))
+testInMemory("a response that a handler makes itself is not stored", function*() {
+  let runs = 0
+  const { news } = yield* HttpCache.handlers(small, "pages", {
+    news: () => Effect.sync(() => HttpServerResponse.text(`${++runs}`))
+  })
+  const ask = news as unknown as (request: object) => Effect.Effect<unknown>
+  yield* ask({})
+  yield* ask({})
+  expect(runs).toBe(2)
+})
 
 const small = HttpApi.make("small").add(
   HttpApiGroup.make("pages").add(
@@ -443,30 +443,28 @@ describe.each(["client", "server"] as const)("Rpc in a %s", (side) => {
     return { runs, client: side === "server" ? made : yield* HttpCache.rpcClient(group, made) }
   })
 
-  it.effect("a request runs once for its payload, until a mutation names it", () =>
-    Effect.gen(function*() {
-      const { client, runs } = yield* calling
-      expect((yield* client.Read({ id: 1 })).name).toBe("n1")
-      expect((yield* client.Read({ id: 1 })).name).toBe("n1")
-      expect(yield* client.Read({ id: 2 })).toBeInstanceOf(User)
-      expect(yield* Effect.flip(client.Read({ id: 404 }))).toBeInstanceOf(Gone)
-      expect(runs["Read"]).toBe(3)
-      yield* client.Write({ id: 1 })
-      expect((yield* client.Read({ id: 1 })).name).toBe("n4")
-      expect((yield* client.Read({ id: 2 })).name).toBe("n2")
-      yield* Cached.invalidate({ tag: "read:2" })
-      yield* client.Read({ id: 2 })
-      expect(runs["Read"]).toBe(5)
-    }).pipe(Effect.scoped, inMemory))
+  testInMemory("a request runs once for its payload, until a mutation names it", function*() {
+    const { client, runs } = yield* calling
+    expect((yield* client.Read({ id: 1 })).name).toBe("n1")
+    expect((yield* client.Read({ id: 1 })).name).toBe("n1")
+    expect(yield* client.Read({ id: 2 })).toBeInstanceOf(User)
+    expect(yield* Effect.flip(client.Read({ id: 404 }))).toBeInstanceOf(Gone)
+    expect(runs["Read"]).toBe(3)
+    yield* client.Write({ id: 1 })
+    expect((yield* client.Read({ id: 1 })).name).toBe("n4")
+    expect((yield* client.Read({ id: 2 })).name).toBe("n2")
+    yield* Cached.invalidate({ tag: "read:2" })
+    yield* client.Read({ id: 2 })
+    expect(runs["Read"]).toBe(5)
+  })
 
-  it.effect("a stream is stored", () =>
-    Effect.gen(function*() {
-      const { client, runs } = yield* calling
-      for (let i = 0; i < 2; i++) expect(yield* Stream.runCollect(client.Lines())).toEqual([1, 10, 100])
-      yield* client.Write({ id: 1 })
-      expect(yield* Stream.runCollect(client.Lines())).toEqual([2, 20, 200])
-      expect(runs["Lines"]).toBe(2)
-    }).pipe(Effect.scoped, inMemory))
+  testInMemory("a stream is stored", function*() {
+    const { client, runs } = yield* calling
+    for (let i = 0; i < 2; i++) expect(yield* Stream.runCollect(client.Lines())).toEqual([1, 10, 100])
+    yield* client.Write({ id: 1 })
+    expect(yield* Stream.runCollect(client.Lines())).toEqual([2, 20, 200])
+    expect(runs["Lines"]).toBe(2)
+  })
 })
 
 it("refuses annotations that are wrong, and a cache that does not know for whom", () => {
@@ -497,24 +495,24 @@ it("refuses annotations that are wrong, and a cache that does not know for whom"
   expect(() => HttpCache.handlers(streams, "g", { s: () => Effect.succeed(Stream.empty) })).toThrow("is a stream")
 })
 
-it.effect("the tag of an endpoint reaches no other one of the same name in another group", () =>
-  Effect.gen(function*() {
-    const get = (path: `/${string}`) =>
-      HttpApiEndpoint.get("get", path, { success: Schema.String }).pipe(
-        HttpCache.annotate({ strategy: { ttl: "1 minute" }, shared: true })
-      )
-    const [a, b] = [get("/as"), get("/bs")]
-    const tags = [a, b].map((endpoint) => HttpCache.tag(endpoint))
-    expect(new Set(tags).size).toBe(2)
-    const prefixed = HttpApi.make("api").add(HttpApiGroup.make("as").add(a).prefix("/v1")).groups.as.endpoints.get
-    expect(HttpCache.tag(prefixed as typeof a)).toBe(tags[0])
-    // As the page says: the prefixes of groups are not in tags.
-    expect(HttpCache.tag(get("/as"))).toBe(tags[0])
-    yield* Effect.void
-  }))
+test("the tag of an endpoint reaches no other one of the same name in another group", function*() {
+  const get = (path: `/${string}`) =>
+    HttpApiEndpoint.get("get", path, { success: Schema.String }).pipe(
+      HttpCache.annotate({ strategy: { ttl: "1 minute" }, shared: true })
+    )
+  const [a, b] = [get("/as"), get("/bs")]
+  const tags = [a, b].map((endpoint) => HttpCache.tag(endpoint))
+  expect(new Set(tags).size).toBe(2)
+  const prefixed = HttpApi.make("api").add(HttpApiGroup.make("as").add(a).prefix("/v1")).groups.as.endpoints.get
+  expect(HttpCache.tag(prefixed as typeof a)).toBe(tags[0])
+  // As the page says: the prefixes of groups are not in tags.
+  expect(HttpCache.tag(get("/as"))).toBe(tags[0])
+  yield* Effect.void
+})
 
-it.effect("the tag of an endpoint of one group reaches none of the same name and path in another group", () =>
-  Effect.gen(function*() {
+testInMemory(
+  "the tag of an endpoint of one group reaches none of the same name and path in another group",
+  function*() {
     const annotated = () =>
       HttpApiEndpoint.get("get", "/:id", { params: { id: Schema.String }, success: Schema.String }).pipe(
         HttpCache.annotate({ strategy: { ttl: "1 minute" }, shared: true })
@@ -540,4 +538,5 @@ it.effect("the tag of an endpoint of one group reaches none of the same name and
     expect(yield* invalidated(HttpCache.tag(annotated()))).toEqual(
       [8, 9, 10, 11].map((run, i) => `run ${run} for ${i % 2 + 1}`)
     )
-  }).pipe(Effect.provide(CacheLayer.memory())))
+  }
+)

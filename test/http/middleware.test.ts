@@ -16,67 +16,59 @@ import {
 } from "effect/http"
 import { HttpApi, HttpApiEndpoint, HttpApiGroup, OpenApi } from "effect/http-api"
 import { TestClock } from "effect/testing"
-import { fakeStore, over, settle, start } from "../support/caches.ts"
+import { elapse, fakeStore, over, settle, start, started, taking } from "../support/caches.ts"
+import { test, testIn } from "../support/tests.ts"
 import { type Handler, inMemory, serving, text } from "./serving.ts"
 
 describe("freshness", () => {
-  it.effect("CA-80 · a stored response is served with its age until it ends, by one run for all that wait", () =>
-    Effect.gen(function*() {
-      const { ask, state } = yield* serving((request, run) =>
-        Effect.delay(text("max-age=60")(request, run), "1 second")
-      )
-      const all = yield* start(Effect.all(Array.from({ length: 100 }, () => ask()), { concurrency: "unbounded" }))
-      yield* settle
+  inMemory("CA-80 · a stored response is served with its age until it ends, by one run for all that wait", function*() {
+    const { ask, state } = yield* serving((request, run) => Effect.delay(text("max-age=60")(request, run), "1 second"))
+    const all = yield* started(Effect.all(Array.from({ length: 100 }, () => ask()), { concurrency: "unbounded" }))
+    yield* TestClock.adjust("1 second")
+    const answers = yield* Fiber.join(all)
+    expect(new Set(answers.map((answer) => answer.text))).toEqual(new Set(["run 1"]))
+    expect(state.runs).toBe(1)
+    // The second that the run took counts as age (RFC 9111, section 4.2.3).
+    yield* TestClock.adjust("58 seconds")
+    const hit = yield* ask()
+    expect([hit.text, hit.field("age"), hit.cacheStatus]).toEqual(["run 1", "59", "hit; ttl=1"])
+    yield* TestClock.adjust("2 seconds")
+    const again = yield* started(ask())
+    yield* TestClock.adjust("1 second")
+    expect((yield* Fiber.join(again)).text).toBe("run 2")
+  })
+
+  inMemory("1,000 forced reloads are one run", function*() {
+    const { ask, state } = yield* serving((request, run) => Effect.delay(text("max-age=60")(request, run), "1 second"))
+    const forced = ask("/", { headers: { "cache-control": "no-cache" } })
+    for (const run of ["run 1", "run 2"]) {
+      const all = yield* started(Effect.all(Array.from({ length: 1000 }, () => forced), { concurrency: "unbounded" }))
       yield* TestClock.adjust("1 second")
-      const answers = yield* Fiber.join(all)
-      expect(new Set(answers.map((answer) => answer.text))).toEqual(new Set(["run 1"]))
-      expect(state.runs).toBe(1)
-      // The second that the run took counts as age (RFC 9111, section 4.2.3).
-      yield* TestClock.adjust("58 seconds")
-      const hit = yield* ask()
-      expect([hit.text, hit.field("age"), hit.cacheStatus]).toEqual(["run 1", "59", "hit; ttl=1"])
-      yield* TestClock.adjust("2 seconds")
-      const again = yield* start(ask())
-      yield* settle
-      yield* TestClock.adjust("1 second")
-      expect((yield* Fiber.join(again)).text).toBe("run 2")
-    }).pipe(inMemory))
+      expect(new Set((yield* Fiber.join(all)).map((answer) => answer.text))).toEqual(new Set([run]))
+    }
+    expect(state.runs).toBe(2)
+  })
 
-  it.effect("1,000 forced reloads are one run", () =>
-    Effect.gen(function*() {
-      const { ask, state } = yield* serving((request, run) =>
-        Effect.delay(text("max-age=60")(request, run), "1 second")
-      )
-      const forced = ask("/", { headers: { "cache-control": "no-cache" } })
-      for (const run of ["run 1", "run 2"]) {
-        const all = yield* start(Effect.all(Array.from({ length: 1000 }, () => forced), { concurrency: "unbounded" }))
-        yield* settle
-        yield* TestClock.adjust("1 second")
-        expect(new Set((yield* Fiber.join(all)).map((answer) => answer.text))).toEqual(new Set([run]))
-      }
-      expect(state.runs).toBe(2)
-    }).pipe(inMemory))
+  inMemory("a response that says nothing is not stored, unless cacheControl says so for it", function*() {
+    const { ask, state } = yield* serving(text())
+    yield* ask()
+    yield* ask()
+    expect(state.runs).toBe(2)
+    const usual = yield* serving(text(), {
+      cacheControl: ({ status }) => status === 200 ? "max-age=10" : undefined
+    })
+    yield* usual.ask("/usual")
+    yield* usual.ask("/usual")
+    expect(usual.state.runs).toBe(1)
+    const own = yield* serving(text("no-store"), { cacheControl: "max-age=10" })
+    yield* own.ask("/own")
+    yield* own.ask("/own")
+    expect(own.state.runs).toBe(2)
+  })
 
-  it.effect("a response that says nothing is not stored, unless cacheControl says so for it", () =>
-    Effect.gen(function*() {
-      const { ask, state } = yield* serving(text())
-      yield* ask()
-      yield* ask()
-      expect(state.runs).toBe(2)
-      const usual = yield* serving(text(), {
-        cacheControl: ({ status }) => status === 200 ? "max-age=10" : undefined
-      })
-      yield* usual.ask("/usual")
-      yield* usual.ask("/usual")
-      expect(usual.state.runs).toBe(1)
-      const own = yield* serving(text("no-store"), { cacheControl: "max-age=10" })
-      yield* own.ask("/own")
-      yield* own.ask("/own")
-      expect(own.state.runs).toBe(2)
-    }).pipe(inMemory))
-
-  it.effect("a stale response is served while one run refreshes it, and if the handler fails or answers with 500", () =>
-    Effect.gen(function*() {
+  inMemory(
+    "a stale response is served while one run refreshes it, and if the handler fails or answers with 500",
+    function*() {
       let fails: "fails" | "500" | undefined
       const { ask, state } = yield* serving((request, run) =>
         fails === "fails"
@@ -101,62 +93,58 @@ describe("freshness", () => {
       expect(yield* Effect.flip(ask())).toBe("down")
       fails = undefined
       expect((yield* ask()).text).toBe(`run ${state.runs}`)
-    }).pipe(inMemory))
+    }
+  )
 
-  it.effect("a response that is stale at once is served to all while one run refreshes it", () =>
-    Effect.gen(function*() {
-      const control = "max-age=0, stale-while-revalidate=60"
-      const { ask, state } = yield* serving((request, run) => Effect.delay(text(control)(request, run), "1 second"))
-      const first = yield* start(ask())
-      yield* TestClock.adjust("1 second")
-      expect((yield* Fiber.join(first)).text).toBe("run 1")
-      for (let i = 0; i < 20; i++) {
-        const one = yield* start(ask())
-        yield* settle
-        expect(one.pollUnsafe()?._tag).toBe("Success")
-      }
-      expect(state.runs).toBe(2)
-    }).pipe(inMemory))
+  inMemory("a response that is stale at once is served to all while one run refreshes it", function*() {
+    const control = "max-age=0, stale-while-revalidate=60"
+    const { ask, state } = yield* serving((request, run) => Effect.delay(text(control)(request, run), "1 second"))
+    expect((yield* taking("1 second", ask())).text).toBe("run 1")
+    for (let i = 0; i < 20; i++) {
+      const one = yield* started(ask())
+      expect(one.pollUnsafe()?._tag).toBe("Success")
+    }
+    expect(state.runs).toBe(2)
+  })
 
-  it.effect("a handler that cannot reach the server that it asks is like an origin that cannot be reached", () =>
-    Effect.gen(function*() {
-      let isDown = false
-      const behind = HttpClient.make((request) =>
-        isDown
-          ? Effect.fail(
-            new HttpClientError.HttpClientError({ reason: new HttpClientError.TransportError({ request }) })
-          )
-          : Effect.succeed(HttpClientResponse.fromWeb(request, new Response("v")))
-      )
-      const { ask } = yield* serving((request) =>
-        Effect.map(behind.get("http://behind.example"), () =>
-          HttpServerResponse.text("page", {
-            headers: { "cache-control": request.url.includes("strict") ? "max-age=1, must-revalidate" : "max-age=1" }
-          }))
-      )
-      yield* ask("/page")
-      yield* ask("/strict")
-      isDown = true
-      yield* TestClock.adjust("2 seconds")
-      const stale = yield* ask("/page")
-      expect([stale.text, stale.cacheStatus]).toEqual(["page", "hit; ttl=-1; detail=origin-failed"])
-      expect((yield* ask("/strict")).status).toBe(504)
-      expect(yield* Effect.flip(ask("/never"))).toBeInstanceOf(HttpClientError.HttpClientError)
-    }).pipe(inMemory))
+  inMemory("a handler that cannot reach the server that it asks is like an origin that cannot be reached", function*() {
+    let isDown = false
+    const behind = HttpClient.make((request) =>
+      isDown
+        ? Effect.fail(
+          new HttpClientError.HttpClientError({ reason: new HttpClientError.TransportError({ request }) })
+        )
+        : Effect.succeed(HttpClientResponse.fromWeb(request, new Response("v")))
+    )
+    const { ask } = yield* serving((request) =>
+      Effect.map(behind.get("http://behind.example"), () =>
+        HttpServerResponse.text("page", {
+          headers: { "cache-control": request.url.includes("strict") ? "max-age=1, must-revalidate" : "max-age=1" }
+        }))
+    )
+    yield* ask("/page")
+    yield* ask("/strict")
+    isDown = true
+    yield* TestClock.adjust("2 seconds")
+    const stale = yield* ask("/page")
+    expect([stale.text, stale.cacheStatus]).toEqual(["page", "hit; ttl=-1; detail=origin-failed"])
+    expect((yield* ask("/strict")).status).toBe(504)
+    expect(yield* Effect.flip(ask("/never"))).toBeInstanceOf(HttpClientError.HttpClientError)
+  })
 
-  it.effect("CA-80 · a request may force a run, unless requestDirectives is false", () =>
-    Effect.gen(function*() {
-      const forced = { headers: { "cache-control": "no-cache" } }
-      const { ask } = yield* serving(text("max-age=60"))
-      yield* ask()
-      expect((yield* ask("/", forced)).text).toBe("run 2")
-      const deaf = yield* serving(text("max-age=60"), { requestDirectives: false })
-      yield* deaf.ask("/deaf")
-      expect((yield* deaf.ask("/deaf", forced)).text).toBe("run 1")
-    }).pipe(inMemory))
+  inMemory("CA-80 · a request may force a run, unless requestDirectives is false", function*() {
+    const forced = { headers: { "cache-control": "no-cache" } }
+    const { ask } = yield* serving(text("max-age=60"))
+    yield* ask()
+    expect((yield* ask("/", forced)).text).toBe("run 2")
+    const deaf = yield* serving(text("max-age=60"), { requestDirectives: false })
+    yield* deaf.ask("/deaf")
+    expect((yield* deaf.ask("/deaf", forced)).text).toBe("run 1")
+  })
 
-  it.effect("with private flights, each request runs the handler, and WaitUntil gets the refresh", () =>
-    Effect.gen(function*() {
+  testIn(CacheLayer.memory({ flights: "private" }))(
+    "with private flights, each request runs the handler, and WaitUntil gets the refresh",
+    function*() {
       const handed: Array<Effect.Effect<void>> = []
       const page = text("max-age=10, stale-while-revalidate=60")
       const { ask, state } = yield* serving(
@@ -165,8 +153,7 @@ describe("freshness", () => {
         Effect.provideService(CachePolicy.WaitUntil, (rest) => void handed.push(rest))
       )
       const inASecond = Effect.fnUntraced(function*<A, E, R>(self: Effect.Effect<A, E, R>) {
-        const fiber = yield* start(self)
-        yield* settle
+        const fiber = yield* started(self)
         yield* TestClock.adjust("1 second")
         return yield* Fiber.join(fiber)
       })
@@ -180,28 +167,28 @@ describe("freshness", () => {
       expect([yield* two, state.runs]).toEqual([[stale, stale], 2])
       yield* inASecond(handed[0]!)
       expect([yield* two, state.runs]).toEqual([["run 3", "run 3"], 3])
-    }).pipe(Effect.provide(CacheLayer.memory({ flights: "private" }))))
+    }
+  )
 })
 
-it.effect("a hit counts as one, evictions see it, listeners hear of it, and policies change it", () =>
-  Effect.gen(function*() {
-    const under = { policy: (self: Effect.Effect<any, any, any>) => self }
-    const { ask } = yield* serving(text("max-age=60"), {}, (app) => Effect.suspend(() => under.policy(app)) as never)
-    for (let i = 0; i < 3; i++) expect((yield* ask()).text).toBe("run 1")
-    const stats = yield* Cached.stats
-    expect([stats.hits, stats.loads]).toEqual([2, 1])
-    expect((yield* Cached.ranking("hot", 1))[0]!.reads).toBe(2)
-    under.policy = CachePolicy.bypass
-    expect((yield* ask()).text).toBe("run 2")
-    under.policy = (self) => self
-    const heard: Array<string> = []
-    yield* Effect.forkScoped(Stream.runForEach(Cached.events(), (event) => Effect.sync(() => heard.push(event._tag))))
-    yield* settle
-    expect((yield* ask()).text).toBe("run 1")
-    yield* settle
-    expect(heard).toEqual(["Hit"])
-    expect((yield* Cached.detect(ask()))[1]).toMatchObject([{ source: "memory" }])
-  }).pipe(Effect.scoped, inMemory))
+inMemory("a hit counts as one, evictions see it, listeners hear of it, and policies change it", function*() {
+  const under = { policy: (self: Effect.Effect<any, any, any>) => self }
+  const { ask } = yield* serving(text("max-age=60"), {}, (app) => Effect.suspend(() => under.policy(app)) as never)
+  for (let i = 0; i < 3; i++) expect((yield* ask()).text).toBe("run 1")
+  const stats = yield* Cached.stats
+  expect([stats.hits, stats.loads]).toEqual([2, 1])
+  expect((yield* Cached.ranking("hot", 1))[0]!.reads).toBe(2)
+  under.policy = CachePolicy.bypass
+  expect((yield* ask()).text).toBe("run 2")
+  under.policy = (self) => self
+  const heard: Array<string> = []
+  yield* Effect.forkScoped(Stream.runForEach(Cached.events(), (event) => Effect.sync(() => heard.push(event._tag))))
+  yield* settle
+  expect((yield* ask()).text).toBe("run 1")
+  yield* settle
+  expect(heard).toEqual(["Hit"])
+  expect((yield* Cached.detect(ask()))[1]).toMatchObject([{ source: "memory" }])
+})
 
 it("a fetch handler with private flights hands refreshes to the WaitUntil of its request, as Workers need", async () => {
   let runs = 0
@@ -284,93 +271,85 @@ describe("freshness that no field says", () => {
       options
     )
 
-  it.effect.each<[string, Strategy.Input<any, any, any>, ReadonlyArray<string>]>([
+  inMemory.each<[string, Strategy.Input<any, any, any>, ReadonlyArray<string>]>([
     ["ttl", { ttl: 10_000 }, ["run 1", "run 2", "run 3"]],
     ["softTtl", { strategy: "softTtl", softTtl: 10_000, ttl: 100_000 }, ["run 1", "run 2", "run 3"]],
     ["refreshAhead", { strategy: "refreshAhead", refreshAfter: 10_000, ttl: 100_000 }, ["run 1", "run 1", "run 2"]],
     ["failover", { strategy: "failover", ttl: 100_000 }, ["run 2", "run 3", "run 4"]],
     ["untilInvalidated", { strategy: "untilInvalidated" }, ["run 1", "run 1", "run 1"]]
-  ])("by the strategy %s, of which clients hear nothing", ([name, strategy, expected]) =>
-    Effect.gen(function*() {
-      const { ask } = yield* silent({ strategy })
-      const first = yield* ask(`/${name}`)
-      expect(["cache-control", "effect-cached-control", "expires"].map(first.field)).toEqual([
-        undefined,
-        undefined,
-        undefined
-      ])
-      const texts = [(yield* ask(`/${name}`)).text]
-      yield* TestClock.adjust("15 seconds")
-      texts.push((yield* ask(`/${name}`)).text)
-      yield* settle
-      yield* TestClock.adjust("15 seconds")
-      texts.push((yield* ask(`/${name}`)).text)
-      expect(texts).toEqual(expected)
-      expect((yield* ask(`/${name}`)).field("effect-cached-control")).toBeUndefined()
-    }).pipe(inMemory))
+  ])("by the strategy %s, of which clients hear nothing", function*([name, strategy, expected]) {
+    const { ask } = yield* silent({ strategy })
+    const first = yield* ask(`/${name}`)
+    expect(["cache-control", "effect-cached-control", "expires"].map(first.field)).toEqual([
+      undefined,
+      undefined,
+      undefined
+    ])
+    const texts = [(yield* ask(`/${name}`)).text]
+    yield* TestClock.adjust("15 seconds")
+    texts.push((yield* ask(`/${name}`)).text)
+    yield* settle
+    yield* TestClock.adjust("15 seconds")
+    texts.push((yield* ask(`/${name}`)).text)
+    expect(texts).toEqual(expected)
+    expect((yield* ask(`/${name}`)).field("effect-cached-control")).toBeUndefined()
+  })
 
-  it.effect.each(["changes", undefined] as const)(
-    "by Cached.annotate in the handler, inherit %s",
-    (inherit) =>
-      Effect.gen(function*() {
-        const { ask, state } = yield* silent({ inherit }, { ttl: "30 seconds", softTtl: "10 seconds", tags: ["~news"] })
-        yield* ask()
-        yield* TestClock.adjust("5 seconds")
-        expect((yield* ask()).cacheStatus).toBe("hit; ttl=5")
-        yield* Cached.invalidate({ tag: "~news" })
-        expect((yield* ask()).text).toBe("run 2")
-        yield* TestClock.adjust("15 seconds")
-        expect((yield* ask()).text).toBe("run 2")
-        yield* settle
-        expect((yield* ask()).text).toBe("run 3")
-        yield* TestClock.adjust("31 seconds")
-        expect((yield* ask()).text).toBe("run 4")
-        expect(state.runs).toBe(4)
-        yield* ask("/", { headers: { cookie: "a=b" } })
-        yield* ask("/", { headers: { cookie: "a=b" } })
-        expect(state.runs).toBe(6)
-      }).pipe(inMemory)
-  )
+  inMemory.each(["changes", undefined] as const)("by Cached.annotate in the handler, inherit %s", function*(inherit) {
+    const { ask, state } = yield* silent({ inherit }, { ttl: "30 seconds", softTtl: "10 seconds", tags: ["~news"] })
+    yield* ask()
+    yield* TestClock.adjust("5 seconds")
+    expect((yield* ask()).cacheStatus).toBe("hit; ttl=5")
+    yield* Cached.invalidate({ tag: "~news" })
+    expect((yield* ask()).text).toBe("run 2")
+    yield* TestClock.adjust("15 seconds")
+    expect((yield* ask()).text).toBe("run 2")
+    yield* settle
+    expect((yield* ask()).text).toBe("run 3")
+    yield* TestClock.adjust("31 seconds")
+    expect((yield* ask()).text).toBe("run 4")
+    expect(state.runs).toBe(4)
+    yield* ask("/", { headers: { cookie: "a=b" } })
+    yield* ask("/", { headers: { cookie: "a=b" } })
+    expect(state.runs).toBe(6)
+  })
 
-  it.effect.each<[string, HttpCacheMiddleware.Options]>([
+  inMemory.each<[string, HttpCacheMiddleware.Options]>([
     ["cacheControl", { cacheControl: "max-age=60" }],
     ["strategy", { strategy: { ttl: "1 minute" } }]
-  ])("%s stores no errors that say nothing about caching", ([, options]) =>
-    Effect.gen(function*() {
-      const stored: Array<number> = []
-      for (const status of [200, 206, 301, 302, 400, 401, 403, 404, 410, 429, 500, 502, 503]) {
-        const { ask, state } = yield* serving(
-          () => Effect.succeed(HttpServerResponse.text("body", { status })),
-          options
-        )
-        yield* ask(`/${status}`)
-        yield* ask(`/${status}`)
-        if (state.runs === 1) stored.push(status)
-      }
-      expect(stored).toEqual([200, 301, 404, 410])
-    }).pipe(inMemory))
+  ])("%s stores no errors that say nothing about caching", function*([, options]) {
+    const stored: Array<number> = []
+    for (const status of [200, 206, 301, 302, 400, 401, 403, 404, 410, 429, 500, 502, 503]) {
+      const { ask, state } = yield* serving(
+        () => Effect.succeed(HttpServerResponse.text("body", { status })),
+        options
+      )
+      yield* ask(`/${status}`)
+      yield* ask(`/${status}`)
+      if (state.runs === 1) stored.push(status)
+    }
+    expect(stored).toEqual([200, 301, 404, 410])
+  })
 
-  it.effect("a lifetime of 0 in Cached.annotate is none, whatever cacheControl says", () =>
-    Effect.gen(function*() {
-      const { ask, state } = yield* silent({ cacheControl: "max-age=60" }, { ttl: 0 })
-      yield* ask()
-      yield* ask()
-      expect(state.runs).toBe(2)
-    }).pipe(inMemory))
+  inMemory("a lifetime of 0 in Cached.annotate is none, whatever cacheControl says", function*() {
+    const { ask, state } = yield* silent({ cacheControl: "max-age=60" }, { ttl: 0 })
+    yield* ask()
+    yield* ask()
+    expect(state.runs).toBe(2)
+  })
 
-  it.effect("what a handler annotates holds for all its responses, also those that pass", () =>
-    Effect.gen(function*() {
-      const handler: Handler = () =>
-        Effect.delay(Effect.as(Cached.annotate({ ttl: 0 }), HttpServerResponse.text("page")), "1 second")
-      const { ask } = yield* serving(handler, { cacheControl: "max-age=60" })
-      const asked = [ask(), ask(), ask("/", { method: "HEAD" }), ask("/", { headers: { range: "bytes=0-0" } })]
-      const all = yield* start(Effect.all(asked, { concurrency: "unbounded" }))
-      for (let i = 0; i < 2; i++) {
-        yield* settle
-        yield* TestClock.adjust("1 second")
-      }
-      for (const answer of yield* Fiber.join(all)) expect(answer.field("cache-control")).toBeUndefined()
-    }).pipe(inMemory))
+  inMemory("what a handler annotates holds for all its responses, also those that pass", function*() {
+    const handler: Handler = () =>
+      Effect.delay(Effect.as(Cached.annotate({ ttl: 0 }), HttpServerResponse.text("page")), "1 second")
+    const { ask } = yield* serving(handler, { cacheControl: "max-age=60" })
+    const asked = [ask(), ask(), ask("/", { method: "HEAD" }), ask("/", { headers: { range: "bytes=0-0" } })]
+    const all = yield* start(Effect.all(asked, { concurrency: "unbounded" }))
+    for (let i = 0; i < 2; i++) {
+      yield* settle
+      yield* TestClock.adjust("1 second")
+    }
+    for (const answer of yield* Fiber.join(all)) expect(answer.field("cache-control")).toBeUndefined()
+  })
 })
 
 describe("inherit", () => {
@@ -423,69 +402,65 @@ describe("inherit", () => {
       }).pipe(Effect.provide(layer))
   )
 
-  it.effect("a HEAD request whose answer updates a response does not cut it off from what was read", () =>
-    Effect.gen(function*() {
-      const same: Handler = () =>
-        Effect.map(user("ann"), (name) => HttpServerResponse.text(name, { headers: { "cache-control": "max-age=60" } }))
-      const { ask } = yield* serving(same, { inherit: "changes" })
-      yield* ask()
-      yield* TestClock.adjust("61 seconds")
-      yield* ask("/", { method: "HEAD" })
-      expect((yield* ask()).cacheStatus).toBe("hit; ttl=60")
-      names.ann = "Andrea"
-      yield* Cached.invalidate("user:ann")
-      expect((yield* ask()).text).toBe("Andrea")
-    }).pipe(inMemory))
+  inMemory("a HEAD request whose answer updates a response does not cut it off from what was read", function*() {
+    const same: Handler = () =>
+      Effect.map(user("ann"), (name) => HttpServerResponse.text(name, { headers: { "cache-control": "max-age=60" } }))
+    const { ask } = yield* serving(same, { inherit: "changes" })
+    yield* ask()
+    yield* TestClock.adjust("61 seconds")
+    yield* ask("/", { method: "HEAD" })
+    expect((yield* ask()).cacheStatus).toBe("hit; ttl=60")
+    names.ann = "Andrea"
+    yield* Cached.invalidate("user:ann")
+    expect((yield* ask()).text).toBe("Andrea")
+  })
 
-  it.effect("without it, a response stays", () =>
-    Effect.gen(function*() {
-      const { ask } = yield* serving(page)
-      const { text } = yield* ask()
-      yield* Cached.invalidate("user:ann")
-      expect((yield* ask()).text).toBe(text)
-    }).pipe(inMemory))
+  inMemory("without it, a response stays", function*() {
+    const { ask } = yield* serving(page)
+    const { text } = yield* ask()
+    yield* Cached.invalidate("user:ann")
+    expect((yield* ask()).text).toBe(text)
+  })
 })
 
 describe("conditions and ranges", () => {
-  it.effect("CA-81 · a response without ETag gets one of its body, and is answered with 304 without a run", () =>
-    Effect.gen(function*() {
-      const { ask, state } = yield* serving(text("max-age=60"))
-      const etag = (yield* ask()).field("etag")!
-      expect(etag).toMatch(/^"[\w-]{24}"$/)
-      for (const tag of [etag, `W/${etag}`, `"x", ${etag}`, "*"]) {
-        const answer = yield* ask("/", { headers: { "if-none-match": tag } })
-        expect([answer.status, answer.text, answer.field("etag")]).toEqual([304, "", etag])
-      }
-      expect((yield* ask("/", { headers: { "if-none-match": "\"x\"" } })).status).toBe(200)
-      const head = yield* ask("/", { method: "HEAD" })
-      expect([head.status, head.text, head.field("content-length")]).toEqual([200, "", "5"])
-      const range = yield* ask("/", { headers: { range: "bytes=4-" } })
-      expect([range.status, range.text, range.field("content-range")]).toEqual([206, "1", "bytes 4-4/5"])
-      expect(state.runs).toBe(1)
-    }).pipe(inMemory))
+  inMemory("CA-81 · a response without ETag gets one of its body, and is answered with 304 without a run", function*() {
+    const { ask, state } = yield* serving(text("max-age=60"))
+    const etag = (yield* ask()).field("etag")!
+    expect(etag).toMatch(/^"[\w-]{24}"$/)
+    for (const tag of [etag, `W/${etag}`, `"x", ${etag}`, "*"]) {
+      const answer = yield* ask("/", { headers: { "if-none-match": tag } })
+      expect([answer.status, answer.text, answer.field("etag")]).toEqual([304, "", etag])
+    }
+    expect((yield* ask("/", { headers: { "if-none-match": "\"x\"" } })).status).toBe(200)
+    const head = yield* ask("/", { method: "HEAD" })
+    expect([head.status, head.text, head.field("content-length")]).toEqual([200, "", "5"])
+    const range = yield* ask("/", { headers: { range: "bytes=4-" } })
+    expect([range.status, range.text, range.field("content-range")]).toEqual([206, "1", "bytes 4-4/5"])
+    expect(state.runs).toBe(1)
+  })
 
-  it.effect("a handler validates what is stored by its own ETag", () =>
-    Effect.gen(function*() {
-      const { ask } = yield* serving((request, run) =>
-        request.headers["if-none-match"] === "\"v\""
-          ? Effect.succeed(
-            HttpServerResponse.empty({ status: 304, headers: { etag: "\"v\"", "cache-control": "max-age=9" } })
-          )
-          : text("max-age=1", { etag: "\"v\"" })(request, run)
-      )
-      yield* ask()
-      yield* TestClock.adjust("5 seconds")
-      const answer = yield* ask()
-      expect([answer.status, answer.text, answer.cacheStatus]).toEqual([
-        200,
-        "run 1",
-        "fwd=stale; fwd-status=304; ttl=9; stored"
-      ])
-    }).pipe(inMemory))
+  inMemory("a handler validates what is stored by its own ETag", function*() {
+    const { ask } = yield* serving((request, run) =>
+      request.headers["if-none-match"] === "\"v\""
+        ? Effect.succeed(
+          HttpServerResponse.empty({ status: 304, headers: { etag: "\"v\"", "cache-control": "max-age=9" } })
+        )
+        : text("max-age=1", { etag: "\"v\"" })(request, run)
+    )
+    yield* ask()
+    yield* TestClock.adjust("5 seconds")
+    const answer = yield* ask()
+    expect([answer.status, answer.text, answer.cacheStatus]).toEqual([
+      200,
+      "run 1",
+      "fwd=stale; fwd-status=304; ttl=9; stored"
+    ])
+  })
 })
 
 describe("CA-83 · never stored", () => {
-  it.effect.each<[string, Handler, RequestInit?]>([
+  inMemory.each<[string, Handler, RequestInit?]>([
     [
       "a response with a cookie",
       (request, run) =>
@@ -506,26 +481,29 @@ describe("CA-83 · never stored", () => {
           headers: { "cache-control": "max-age=60" }
         }))
     ]
-  ])("%s", ([, handler, init]) =>
-    Effect.gen(function*() {
-      const { ask, state } = yield* serving(handler)
-      yield* Effect.exit(ask("/", init))
-      yield* settle
-      yield* Effect.exit(ask("/", init))
-      expect(state.runs).toBe(2)
-    }).pipe(inMemory))
+  ])("%s", function*([, handler, init]) {
+    const { ask, state } = yield* serving(handler)
+    yield* Effect.exit(ask("/", init))
+    yield* settle
+    yield* Effect.exit(ask("/", init))
+    expect(state.runs).toBe(2)
+  })
 
-  it.effect("cookies are stored where allowCookies says so", () =>
-    Effect.gen(function*() {
-      const { ask, state } = yield* serving((request, run) =>
-        Effect.map(text("max-age=60")(request, run), (response) =>
-          HttpServerResponse.setCookieUnsafe(response, "a", "b")), {
+  inMemory("cookies are stored where allowCookies says so", function*() {
+    const { ask, state } = yield* serving(
+      (request, run) =>
+        Effect.map(
+          text("max-age=60")(request, run),
+          (response) => HttpServerResponse.setCookieUnsafe(response, "a", "b")
+        ),
+      {
         allowCookies: true
-      })
-      yield* ask()
-      expect((yield* ask()).field("set-cookie")).toBe("a=b")
-      expect(state.runs).toBe(1)
-    }).pipe(inMemory))
+      }
+    )
+    yield* ask()
+    expect((yield* ask()).field("set-cookie")).toBe("a=b")
+    expect(state.runs).toBe(1)
+  })
 })
 
 describe("what is for one user", () => {
@@ -533,8 +511,9 @@ describe("what is for one user", () => {
     Effect.succeed(HttpServerResponse.text(`${headers["cookie"] ?? headers["authorization"]} ${run}`))
   const of = (user: string) => ({ headers: { cookie: user } })
 
-  it.effect("a response that does not say so is not stored, whatever its Last-Modified and a request allow", () =>
-    Effect.gen(function*() {
+  inMemory(
+    "a response that does not say so is not stored, whatever its Last-Modified and a request allow",
+    function*() {
       const { ask } = yield* serving((request, run) =>
         Effect.map(
           byUser(request, run),
@@ -547,182 +526,176 @@ describe("what is for one user", () => {
       expect((yield* ask("/", { headers: greedy })).text).toBe("b 2")
       expect((yield* ask()).cacheStatus).toMatch(/detail=implicit/)
       expect((yield* ask()).text).toBe("undefined 4")
-    }).pipe(inMemory))
+    }
+  )
 
-  it.effect.each<[string, HttpCacheMiddleware.Options]>([
+  inMemory.each<[string, HttpCacheMiddleware.Options]>([
     ["cacheControl", { cacheControl: "max-age=60" }],
     ["strategy", { strategy: { ttl: "1 minute" } }]
   ])(
     "%s holds for no request whose API key was read, and what those without one get reaches no others",
-    ([, options]) =>
-      Effect.gen(function*() {
-        const { ask } = yield* serving((request, run) =>
-          request.headers["x-api-key"] === undefined
-            ? Effect.succeed(HttpServerResponse.text(`no key, run ${run}`, { status: 404 }))
-            : text()(request, run), options)
-        const as = (key?: string) => ask("/", { headers: key === undefined ? {} : { "x-api-key": key } })
-        const answers = [yield* as("ann"), yield* as(), yield* as(), yield* as("bob"), yield* as("bob")]
-        expect(answers.map((answer) => answer.text)).toEqual([
-          "run 1",
-          "no key, run 2",
-          "no key, run 2",
-          "run 3",
-          "run 4"
-        ])
-      }).pipe(inMemory)
+    function*([, options]) {
+      const { ask } = yield* serving((request, run) =>
+        request.headers["x-api-key"] === undefined
+          ? Effect.succeed(HttpServerResponse.text(`no key, run ${run}`, { status: 404 }))
+          : text()(request, run), options)
+      const as = (key?: string) => ask("/", { headers: key === undefined ? {} : { "x-api-key": key } })
+      const answers = [yield* as("ann"), yield* as(), yield* as(), yield* as("bob"), yield* as("bob")]
+      expect(answers.map((answer) => answer.text)).toEqual([
+        "run 1",
+        "no key, run 2",
+        "no key, run 2",
+        "run 3",
+        "run 4"
+      ])
+    }
   )
 
-  it.effect("a cookie reaches its caller alone, with the fields that the handler gave", () =>
-    Effect.gen(function*() {
-      const { ask, state } = yield* serving((request, run) =>
-        Effect.map(
-          run === 1 || request.headers["if-none-match"] === undefined
-            ? text("max-age=1", { etag: "\"v\"" })(request, run)
-            : Effect.succeed(
-              HttpServerResponse.empty({ status: 304, headers: { etag: "\"v\"", "cache-control": "max-age=9" } })
-            ),
-          (response) => run === 1 ? response : HttpServerResponse.setCookieUnsafe(response, "user", `${run}`)
-        )
+  inMemory("a cookie reaches its caller alone, with the fields that the handler gave", function*() {
+    const { ask, state } = yield* serving((request, run) =>
+      Effect.map(
+        run === 1 || request.headers["if-none-match"] === undefined
+          ? text("max-age=1", { etag: "\"v\"" })(request, run)
+          : Effect.succeed(
+            HttpServerResponse.empty({ status: 304, headers: { etag: "\"v\"", "cache-control": "max-age=9" } })
+          ),
+        (response) => run === 1 ? response : HttpServerResponse.setCookieUnsafe(response, "user", `${run}`)
       )
-      yield* ask()
-      yield* TestClock.adjust("5 seconds")
-      const validated = yield* ask()
-      expect([validated.text, validated.field("set-cookie")]).toEqual(["run 1", "user=2"])
-      // The 304 has a cookie, so that it may not be stored.
-      const next = yield* ask()
-      expect([next.text, next.field("set-cookie"), state.runs]).toEqual(["run 3", "user=3", 3])
-      const targeted = yield* serving((request, run) =>
-        Effect.map(
-          text("max-age=9", { "cdn-cache-control": "max-age=99" })(request, run),
-          (response) => HttpServerResponse.setCookieUnsafe(response, "user", `${run}`)
-        ), { targets: ["CDN-Cache-Control"] })
-      const first = yield* targeted.ask("/targeted")
-      expect([first.field("set-cookie"), first.field("cache-control")]).toEqual(["user=1", "max-age=9"])
-      expect((yield* targeted.ask("/targeted")).text).toBe("run 2")
-    }).pipe(inMemory))
+    )
+    yield* ask()
+    yield* TestClock.adjust("5 seconds")
+    const validated = yield* ask()
+    expect([validated.text, validated.field("set-cookie")]).toEqual(["run 1", "user=2"])
+    // The 304 has a cookie, so that it may not be stored.
+    const next = yield* ask()
+    expect([next.text, next.field("set-cookie"), state.runs]).toEqual(["run 3", "user=3", 3])
+    const targeted = yield* serving((request, run) =>
+      Effect.map(
+        text("max-age=9", { "cdn-cache-control": "max-age=99" })(request, run),
+        (response) => HttpServerResponse.setCookieUnsafe(response, "user", `${run}`)
+      ), { targets: ["CDN-Cache-Control"] })
+    const first = yield* targeted.ask("/targeted")
+    expect([first.field("set-cookie"), first.field("cache-control")]).toEqual(["user=1", "max-age=9"])
+    expect((yield* targeted.ask("/targeted")).text).toBe("run 2")
+  })
 
-  it.effect("a client of the same program and cache shares no response with the server", () =>
-    Effect.gen(function*() {
-      const origin = HttpClient.make((request) =>
-        Effect.succeed(
-          HttpClientResponse.fromWeb(
-            request,
-            new Response("private", { headers: { "cache-control": "private, max-age=60" } })
-          )
+  inMemory("a client of the same program and cache shares no response with the server", function*() {
+    const origin = HttpClient.make((request) =>
+      Effect.succeed(
+        HttpClientResponse.fromWeb(
+          request,
+          new Response("private", { headers: { "cache-control": "private, max-age=60" } })
         )
       )
-      for (const mode of ["private", "shared"] as const) {
-        const client = yield* CachedHttpClient.wrap(origin, { mode })
-        yield* Effect.flatMap(client.get("http://example.com/"), (response) => response.text)
-      }
-      const { ask } = yield* serving(text("max-age=60"))
-      expect((yield* ask()).text).toBe("run 1")
-    }).pipe(inMemory))
+    )
+    for (const mode of ["private", "shared"] as const) {
+      const client = yield* CachedHttpClient.wrap(origin, { mode })
+      yield* Effect.flatMap(client.get("http://example.com/"), (response) => response.text)
+    }
+    const { ask } = yield* serving(text("max-age=60"))
+    expect((yield* ask()).text).toBe("run 1")
+  })
 })
 
-it.effect("other middleware around it can change each response", () =>
-  Effect.gen(function*() {
-    const { ask } = yield* serving(
-      (request, run) =>
-        request.url === "/stream"
-          ? Effect.succeed(
-            HttpServerResponse.stream(Stream.make(new Uint8Array([97])), { headers: { "cache-control": "max-age=60" } })
-          )
-          : text(request.url === "/stored" ? "max-age=60" : "no-store", { "cache-tag": "t" })(request, run),
-      {},
-      (app) =>
-        Effect.map(app, (response) =>
-          response.pipe(
-            HttpServerResponse.setCookieUnsafe("a", "b"),
-            HttpServerResponse.setHeaders({ "x-added": "yes" })
-          ))
-    )
-    for (
-      const [path, expected] of [["/passed", "run 1"], ["/stored", "run 2"], ["/stored", "run 2"], ["/stream", "a"], [
-        "/stream",
-        "a"
-      ]]
-    ) {
-      const answer = yield* ask(path)
-      expect([path, answer.status, answer.text, answer.field("x-added"), answer.field("cache-tag")])
-        .toEqual([path, 200, expected, "yes", undefined])
-    }
-  }).pipe(inMemory))
+inMemory("other middleware around it can change each response", function*() {
+  const { ask } = yield* serving(
+    (request, run) =>
+      request.url === "/stream"
+        ? Effect.succeed(
+          HttpServerResponse.stream(Stream.make(new Uint8Array([97])), { headers: { "cache-control": "max-age=60" } })
+        )
+        : text(request.url === "/stored" ? "max-age=60" : "no-store", { "cache-tag": "t" })(request, run),
+    {},
+    (app) =>
+      Effect.map(app, (response) =>
+        response.pipe(
+          HttpServerResponse.setCookieUnsafe("a", "b"),
+          HttpServerResponse.setHeaders({ "x-added": "yes" })
+        ))
+  )
+  for (
+    const [path, expected] of [["/passed", "run 1"], ["/stored", "run 2"], ["/stored", "run 2"], ["/stream", "a"], [
+      "/stream",
+      "a"
+    ]]
+  ) {
+    const answer = yield* ask(path)
+    expect([path, answer.status, answer.text, answer.field("x-added"), answer.field("cache-tag")])
+      .toEqual([path, 200, expected, "yes", undefined])
+  }
+})
 
 describe("a body that is too large to lie beside its fields", () => {
   const size = 200_000
 
-  it.effect("is answered in one piece, and read through the cache once a second while it is used", () =>
-    Effect.gen(function*() {
-      const bodies: Array<string> = []
-      const { ask, state } = yield* serving(
-        (_, run) =>
-          Effect.succeed(
-            HttpServerResponse.uint8Array(new Uint8Array(size).fill(run), {
-              headers: { "cache-control": "max-age=60" }
-            })
-          ),
-        {},
-        (app) => Effect.tap(app, ({ body }) => Effect.sync(() => bodies.push(body._tag)))
-      )
-      let reads = 0
-      yield* start(
-        Stream.runForEach(
-          Cached.events({ of: ["Hit"] }),
-          ({ id }) => Effect.sync(() => reads += id.startsWith("~HttpBody") ? 1 : 0)
-        )
-      )
-      yield* TestClock.adjust("1 second")
-      for (let i = 0; i < 4; i++) {
-        expect((yield* ask()).text.length).toBe(size)
-        yield* settle
-      }
-      const runs = state.runs
-      const part = yield* ask("/", { headers: { range: "bytes=0-2" } })
-      expect([part.status, part.text.length]).toEqual([206, 3])
-      expect(bodies.slice(-3)).toEqual(["Uint8Array", "Uint8Array", "Uint8Array"])
-      yield* settle
-      const before = reads
-      yield* TestClock.adjust("1001 millis")
-      yield* ask()
-      yield* settle
-      expect([before > 0 && reads > before, state.runs]).toEqual([true, runs])
-    }).pipe(inMemory))
-
-  it.effect("a body that another one has replaced leaves memory a minute later, when no reader needs it", () =>
-    Effect.gen(function*() {
-      const { ask } = yield* serving((_, run) =>
+  inMemory("is answered in one piece, and read through the cache once a second while it is used", function*() {
+    const bodies: Array<string> = []
+    const { ask, state } = yield* serving(
+      (_, run) =>
         Effect.succeed(
-          HttpServerResponse.uint8Array(new Uint8Array(size).fill(run), { headers: { "cache-control": "max-age=1" } })
-        )
+          HttpServerResponse.uint8Array(new Uint8Array(size).fill(run), {
+            headers: { "cache-control": "max-age=60" }
+          })
+        ),
+      {},
+      (app) => Effect.tap(app, ({ body }) => Effect.sync(() => bodies.push(body._tag)))
+    )
+    let reads = 0
+    yield* start(
+      Stream.runForEach(
+        Cached.events({ of: ["Hit"] }),
+        ({ id }) => Effect.sync(() => reads += id.startsWith("~HttpBody") ? 1 : 0)
       )
-      for (let i = 0; i < 100; i++) {
-        expect((yield* ask()).text.length).toBe(size)
-        yield* settle
-        yield* TestClock.adjust("2 seconds")
-      }
-      // The resource, its body, and those of the last minute.
-      expect(yield* Cached.size).toBeLessThan(40)
+    )
+    yield* TestClock.adjust("1 second")
+    for (let i = 0; i < 4; i++) {
       expect((yield* ask()).text.length).toBe(size)
-    }).pipe(inMemory))
+      yield* settle
+    }
+    const runs = state.runs
+    const part = yield* ask("/", { headers: { range: "bytes=0-2" } })
+    expect([part.status, part.text.length]).toEqual([206, 3])
+    expect(bodies.slice(-3)).toEqual(["Uint8Array", "Uint8Array", "Uint8Array"])
+    yield* settle
+    const before = reads
+    yield* TestClock.adjust("1001 millis")
+    yield* ask()
+    yield* settle
+    expect([before > 0 && reads > before, state.runs]).toEqual([true, runs])
+  })
 
-  it.effect("a body that is gone is asked for again with the services of its request", () =>
-    Effect.gen(function*() {
-      const page = Effect.map(User, (user) => {
-        const stream = Stream.make(new TextEncoder().encode(user), new Uint8Array(2000))
-        return HttpServerResponse.stream(stream, { headers: { "cache-control": "max-age=60", etag: "\"1\"" } })
-      })
-      const cached = (yield* HttpCacheMiddleware.make({ maxBody: 1000 }))(page)
-      const request = HttpServerRequest.fromWeb(new Request("http://example.com/"))
-      const ask = cached.pipe(
-        Effect.provideService(User, "ann"),
-        Effect.provideService(HttpServerRequest.HttpServerRequest, request)
+  inMemory("a body that another one has replaced leaves memory a minute later, when no reader needs it", function*() {
+    const { ask } = yield* serving((_, run) =>
+      Effect.succeed(
+        HttpServerResponse.uint8Array(new Uint8Array(size).fill(run), { headers: { "cache-control": "max-age=1" } })
       )
-      for (const response of [yield* ask, yield* ask]) {
-        const text = yield* Effect.promise(() => HttpServerResponse.toWeb(response).text())
-        expect([text.slice(0, 3), text.length]).toEqual(["ann", 2003])
-      }
-    }).pipe(inMemory))
+    )
+    for (let i = 0; i < 100; i++) {
+      expect((yield* ask()).text.length).toBe(size)
+      yield* settle
+      yield* TestClock.adjust("2 seconds")
+    }
+    // The resource, its body, and those of the last minute.
+    expect(yield* Cached.size).toBeLessThan(40)
+    expect((yield* ask()).text.length).toBe(size)
+  })
+
+  inMemory("a body that is gone is asked for again with the services of its request", function*() {
+    const page = Effect.map(User, (user) => {
+      const stream = Stream.make(new TextEncoder().encode(user), new Uint8Array(2000))
+      return HttpServerResponse.stream(stream, { headers: { "cache-control": "max-age=60", etag: "\"1\"" } })
+    })
+    const cached = (yield* HttpCacheMiddleware.make({ maxBody: 1000 }))(page)
+    const request = HttpServerRequest.fromWeb(new Request("http://example.com/"))
+    const ask = cached.pipe(
+      Effect.provideService(User, "ann"),
+      Effect.provideService(HttpServerRequest.HttpServerRequest, request)
+    )
+    for (const response of [yield* ask, yield* ask]) {
+      const text = yield* Effect.promise(() => HttpServerResponse.toWeb(response).text())
+      expect([text.slice(0, 3), text.length]).toEqual(["ann", 2003])
+    }
+  })
 
   /** Each run acquires something, from which its body is made. `log` tells when, and whether it was still there. */
   const acquiring = Effect.fnUntraced(function*(
@@ -767,101 +740,95 @@ describe("a body that is too large to lie beside its fields", () => {
     return { ask, log, pass }
   })
 
-  it.effect.each<[string, Record<string, string>]>([
+  inMemory.each<[string, Record<string, string>]>([
     ["is stored", { "cache-control": "max-age=60" }],
     ["is not", { "cache-control": "no-store" }],
     ["is an event stream", { "cache-control": "max-age=60", "content-type": "text/event-stream" }]
-  ])("what its handler has acquired is there until it ends: it %s", ([, headers]) =>
-    Effect.gen(function*() {
-      const { ask, log, pass } = yield* acquiring(headers)
-      const answer = yield* ask()
-      yield* pass
-      yield* pass
-      expect(yield* Fiber.join(answer)).toBe("11")
-      expect(log).toEqual(["read 1", "read 1", "close 1"])
-    }).pipe(inMemory))
+  ])("what its handler has acquired is there until it ends: it %s", function*([, headers]) {
+    const { ask, log, pass } = yield* acquiring(headers)
+    const answer = yield* ask()
+    yield* pass
+    yield* pass
+    expect(yield* Fiber.join(answer)).toBe("11")
+    expect(log).toEqual(["read 1", "read 1", "close 1"])
+  })
 
-  it.effect("what its handler has acquired outlives a client that leaves, for the others that read", () =>
-    Effect.gen(function*() {
-      const { ask, log, pass } = yield* acquiring({ "cache-control": "max-age=60" })
-      const leaving = yield* ask()
-      yield* settle
-      const other = yield* ask()
-      yield* pass
-      yield* Fiber.interrupt(leaving)
-      yield* pass
-      expect(yield* Fiber.join(other)).toBe("11")
-      expect(log).toEqual(["read 1", "read 1", "close 1"])
-    }).pipe(inMemory))
+  inMemory("what its handler has acquired outlives a client that leaves, for the others that read", function*() {
+    const { ask, log, pass } = yield* acquiring({ "cache-control": "max-age=60" })
+    const leaving = yield* ask()
+    yield* settle
+    const other = yield* ask()
+    yield* pass
+    yield* Fiber.interrupt(leaving)
+    yield* pass
+    expect(yield* Fiber.join(other)).toBe("11")
+    expect(log).toEqual(["read 1", "read 1", "close 1"])
+  })
 
-  it.effect("what its handler has acquired is released after a 304, and the next caller gets another run", () =>
-    Effect.gen(function*() {
-      const { ask, log, pass } = yield* acquiring({ "cache-control": "max-age=60", etag: "\"1\"" })
-      const unchanged = yield* ask({ headers: { "if-none-match": "\"1\"" } })
-      expect(yield* Fiber.join(unchanged)).toBe("Empty")
-      expect(log).toEqual(["close 1"])
-      const other = yield* ask()
-      yield* pass
-      yield* pass
-      expect(yield* Fiber.join(other)).toBe("22")
-      expect(log).toEqual(["close 1", "read 2", "read 2", "close 2"])
-    }).pipe(inMemory))
+  inMemory("what its handler has acquired is released after a 304, and the next caller gets another run", function*() {
+    const { ask, log, pass } = yield* acquiring({ "cache-control": "max-age=60", etag: "\"1\"" })
+    const unchanged = yield* ask({ headers: { "if-none-match": "\"1\"" } })
+    expect(yield* Fiber.join(unchanged)).toBe("Empty")
+    expect(log).toEqual(["close 1"])
+    const other = yield* ask()
+    yield* pass
+    yield* pass
+    expect(yield* Fiber.join(other)).toBe("22")
+    expect(log).toEqual(["close 1", "read 2", "read 2", "close 2"])
+  })
 
-  it.effect.each([{}, { inherit: "changes" } as const])(
+  inMemory.each([{}, { inherit: "changes" } as const])(
     "what its handler has acquired is there while it is loaded in the background: %j",
-    (options) =>
-      Effect.gen(function*() {
-        const { ask, log, pass } = yield* acquiring(
-          { "cache-control": "max-age=1, stale-while-revalidate=60" },
-          options
-        )
-        const first = yield* ask()
-        yield* pass
-        yield* pass
-        yield* Fiber.join(first)
-        const stale = yield* ask()
-        yield* pass
-        yield* pass
-        expect(yield* Fiber.join(stale)).toBe("11")
-        expect(log.slice(3)).toEqual(["read 2", "read 2", "close 2"])
-        const renewed = yield* ask()
-        expect(yield* Fiber.join(renewed)).toBe("22")
-      }).pipe(inMemory)
+    function*(options) {
+      const { ask, log, pass } = yield* acquiring(
+        { "cache-control": "max-age=1, stale-while-revalidate=60" },
+        options
+      )
+      const first = yield* ask()
+      yield* pass
+      yield* pass
+      yield* Fiber.join(first)
+      const stale = yield* ask()
+      yield* pass
+      yield* pass
+      expect(yield* Fiber.join(stale)).toBe("11")
+      expect(log.slice(3)).toEqual(["read 2", "read 2", "close 2"])
+      const renewed = yield* ask()
+      expect(yield* Fiber.join(renewed)).toBe("22")
+    }
   )
 })
 
 class User extends Context.Service<User, string>()("User") {}
 
 describe("the key", () => {
-  it.effect("is the host, the path and the query, without what the options leave out", () =>
-    Effect.gen(function*() {
-      const { ask } = yield* serving(text("max-age=60"), {
-        ignoreQuery: ["utm"],
-        sortQuery: true,
-        hosts: ["example.com"]
-      })
-      const texts = yield* Effect.forEach(
-        ["/a?x=1&y=2", "/a?y=2&x=1&utm=3", "/a?x=2", "/b", "//b", "/%62", "http://other/a", "http://other/a"],
-        (path) => Effect.map(ask(path), (answer) => answer.text)
-      )
-      expect(texts).toEqual(["run 1", "run 1", "run 2", "run 3", "run 4", "run 5", "run 6", "run 7"])
-    }).pipe(inMemory))
+  inMemory("is the host, the path and the query, without what the options leave out", function*() {
+    const { ask } = yield* serving(text("max-age=60"), {
+      ignoreQuery: ["utm"],
+      sortQuery: true,
+      hosts: ["example.com"]
+    })
+    const texts = yield* Effect.forEach(
+      ["/a?x=1&y=2", "/a?y=2&x=1&utm=3", "/a?x=2", "/b", "//b", "/%62", "http://other/a", "http://other/a"],
+      (path) => Effect.map(ask(path), (answer) => answer.text)
+    )
+    expect(texts).toEqual(["run 1", "run 1", "run 2", "run 3", "run 4", "run 5", "run 6", "run 7"])
+  })
 })
 
 describe("removal", () => {
-  it.effect("by the tags of a response, which are not forwarded, and by an unsafe request to its URL", () =>
-    Effect.gen(function*() {
-      const { ask } = yield* serving(text("max-age=60", { "surrogate-key": "a b", "cache-tag": "c, d e", xkey: "f" }))
-      const first = yield* ask()
-      expect(["surrogate-key", "cache-tag", "xkey"].map(first.field)).toEqual([undefined, undefined, undefined])
-      let runs = 1
-      for (const tag of ["a", "b", "c", "d e", "f"]) {
-        yield* Cached.invalidate({ tag })
-        expect((yield* ask()).text).toBe(`run ${++runs}`)
-      }
-      yield* ask("/", { method: "DELETE" })
-      expect((yield* ask()).text).toBe(`run ${runs + 2}`)
-    }).pipe(inMemory))
+  inMemory("by the tags of a response, which are not forwarded, and by an unsafe request to its URL", function*() {
+    const { ask } = yield* serving(text("max-age=60", { "surrogate-key": "a b", "cache-tag": "c, d e", xkey: "f" }))
+    const first = yield* ask()
+    expect(["surrogate-key", "cache-tag", "xkey"].map(first.field)).toEqual([undefined, undefined, undefined])
+    let runs = 1
+    for (const tag of ["a", "b", "c", "d e", "f"]) {
+      yield* Cached.invalidate({ tag })
+      expect((yield* ask()).text).toBe(`run ${++runs}`)
+    }
+    yield* ask("/", { method: "DELETE" })
+    expect((yield* ask()).text).toBe(`run ${runs + 2}`)
+  })
 
   const secret = Redacted.make("right")
   const routes = Layer.mergeAll(
@@ -884,52 +851,51 @@ describe("removal", () => {
     )
   const bearer = { authorization: "Bearer right" }
 
-  it.effect("by purge, with the secret alone", () =>
-    Effect.gen(function*() {
-      const { handler } = yield* handlerOf(CacheLayer.memory())
-      const ask = (path: string, init?: RequestInit) =>
-        Effect.promise(() => (handler as (request: Request) => Promise<Response>)(new Request(`http://a${path}`, init)))
-      const isHit = Effect.map(ask("/page"), ({ headers }) => /; hit/.test(headers.get("cache-status")!))
-      const purges: ReadonlyArray<[number, string, RequestInit]> = [
-        [401, "/purge?tag=t", { method: "POST" }],
-        [401, "/purge?tag=t", { method: "PURGE", headers: { authorization: "Bearer righ" } }],
-        [405, "/purge?tag=t", { headers: bearer }],
-        [400, "/purge", { method: "POST", headers: bearer }],
-        [400, "/purge", { method: "POST", headers: bearer, body: "{\"tag\": \"t\"}" }],
-        [400, "/purge?url=page", { method: "POST", headers: bearer }],
-        [400, "/purge?tag=", { method: "POST", headers: bearer }],
-        [204, "/purge?tag=t", { method: "PURGE", headers: bearer }],
-        [204, "/purge?url=http://a/page", { method: "POST", headers: bearer }],
-        [204, "/purge", {
-          method: "POST",
-          headers: bearer,
-          body: JSON.stringify({ urls: ["http://a/page"], soft: true })
-        }]
-      ]
-      for (const [status, path, init] of purges) {
-        yield* ask("/page")
-        expect(yield* isHit).toBe(true)
-        expect((yield* ask(path, init)).status).toBe(status)
-        expect([status, yield* isHit]).toEqual([status, status !== 204])
-      }
-    }).pipe(Effect.scoped))
+  test("by purge, with the secret alone", function*() {
+    const { handler } = yield* handlerOf(CacheLayer.memory())
+    const ask = (path: string, init?: RequestInit) =>
+      Effect.promise(() => (handler as (request: Request) => Promise<Response>)(new Request(`http://a${path}`, init)))
+    const isHit = Effect.map(ask("/page"), ({ headers }) => /; hit/.test(headers.get("cache-status")!))
+    const purges: ReadonlyArray<[number, string, RequestInit]> = [
+      [401, "/purge?tag=t", { method: "POST" }],
+      [401, "/purge?tag=t", { method: "PURGE", headers: { authorization: "Bearer righ" } }],
+      [405, "/purge?tag=t", { headers: bearer }],
+      [400, "/purge", { method: "POST", headers: bearer }],
+      [400, "/purge", { method: "POST", headers: bearer, body: "{\"tag\": \"t\"}" }],
+      [400, "/purge?url=page", { method: "POST", headers: bearer }],
+      [400, "/purge?tag=", { method: "POST", headers: bearer }],
+      [204, "/purge?tag=t", { method: "PURGE", headers: bearer }],
+      [204, "/purge?url=http://a/page", { method: "POST", headers: bearer }],
+      [204, "/purge", {
+        method: "POST",
+        headers: bearer,
+        body: JSON.stringify({ urls: ["http://a/page"], soft: true })
+      }]
+    ]
+    for (const [status, path, init] of purges) {
+      yield* ask("/page")
+      expect(yield* isHit).toBe(true)
+      expect((yield* ask(path, init)).status).toBe(status)
+      expect([status, yield* isHit]).toEqual([status, status !== 204])
+    }
+  })
 
-  it.effect("a soft purge makes all variants stale, not only the one that is asked for first", () =>
-    Effect.gen(function*() {
-      const { ask } = yield* serving(text("max-age=60, stale-while-revalidate=60", {
-        vary: "accept-language",
-        "cache-tag": "page"
-      }))
-      const of = (language: string) =>
-        Effect.map(ask("/", { headers: { "accept-language": language } }), (answer) => answer.text)
-      for (const language of ["de", "fr", "it"]) yield* of(language)
-      yield* Cached.invalidate({ tag: "page" }, { mode: "soft" })
-      expect([yield* of("de"), yield* of("fr"), yield* of("it")]).toEqual(["run 4", "run 5", "run 6"])
-      expect([yield* of("de"), yield* of("fr"), yield* of("it")]).toEqual(["run 4", "run 5", "run 6"])
-    }).pipe(inMemory))
+  inMemory("a soft purge makes all variants stale, not only the one that is asked for first", function*() {
+    const { ask } = yield* serving(text("max-age=60, stale-while-revalidate=60", {
+      vary: "accept-language",
+      "cache-tag": "page"
+    }))
+    const of = (language: string) =>
+      Effect.map(ask("/", { headers: { "accept-language": language } }), (answer) => answer.text)
+    for (const language of ["de", "fr", "it"]) yield* of(language)
+    yield* Cached.invalidate({ tag: "page" }, { mode: "soft" })
+    expect([yield* of("de"), yield* of("fr"), yield* of("it")]).toEqual(["run 4", "run 5", "run 6"])
+    expect([yield* of("de"), yield* of("fr"), yield* of("it")]).toEqual(["run 4", "run 5", "run 6"])
+  })
 
-  it.effect("after a soft purge, Cache-Status says that a stale response was there, also to those that waited", () =>
-    Effect.gen(function*() {
+  inMemory(
+    "after a soft purge, Cache-Status says that a stale response was there, also to those that waited",
+    function*() {
       const { ask } = yield* serving((request, run) =>
         Effect.delay(text("max-age=60", { vary: "accept-language", "cache-tag": "page" })(request, run), "1 second")
       )
@@ -950,84 +916,76 @@ describe("removal", () => {
       expect(yield* inASecond(["fr"])).toEqual(["fwd=vary-miss; fwd-status=200"])
       yield* Cached.invalidate({ tag: "page" })
       expect(yield* inASecond(["de"])).toEqual(["fwd=uri-miss; fwd-status=200"])
-    }).pipe(inMemory))
+    }
+  )
 
-  it.effect.each<[string, RequestInit, number, string]>([
+  inMemory.each<[string, RequestInit, number, string]>([
     ["a range", { headers: { range: "bytes=0-4" } }, 206, "run 2"],
     ["HEAD", { method: "HEAD" }, 200, ""],
     ["only-if-cached", { headers: { "cache-control": "only-if-cached" } }, 504, ""]
-  ])("a soft purge makes a response stale for %s too", ([, init, status, body]) =>
-    Effect.gen(function*() {
-      const { ask, state } = yield* serving(text("max-age=60", { "cache-tag": "page" }))
-      yield* ask()
-      yield* Cached.invalidate({ tag: "page" }, { mode: "soft" })
-      const answer = yield* ask("/", init)
-      expect([answer.status, answer.text, state.runs]).toEqual([status, body, status === 504 ? 1 : 2])
-      expect((yield* ask()).text).toBe(`run ${state.runs}`)
-    }).pipe(inMemory))
+  ])("a soft purge makes a response stale for %s too", function*([, init, status, body]) {
+    const { ask, state } = yield* serving(text("max-age=60", { "cache-tag": "page" }))
+    yield* ask()
+    yield* Cached.invalidate({ tag: "page" }, { mode: "soft" })
+    const answer = yield* ask("/", init)
+    expect([answer.status, answer.text, state.runs]).toEqual([status, body, status === 504 ? 1 : 2])
+    expect((yield* ask()).text).toBe(`run ${state.runs}`)
+  })
 
-  it.effect.each(["before", "while"])(
-    "a soft purge %s HEAD is answered is not lost by its answer",
-    (when) =>
-      Effect.gen(function*() {
-        const { ask, state } = yield* serving((request, run) =>
-          Effect.delay(
-            text("max-age=60", { "cache-tag": "page", etag: "\"same\"" })(request, run),
-            run === 2 ? "1 second" : 0
-          )
-        )
-        yield* ask()
-        const purge = Cached.invalidate({ tag: "page" }, { mode: "soft" })
-        if (when === "before") yield* purge
-        const head = yield* start(ask("/", { method: "HEAD", headers: { "cache-control": "no-cache" } }))
-        yield* settle
-        if (when === "while") yield* purge
-        yield* TestClock.adjust("1 second")
-        expect((yield* Fiber.join(head)).status).toBe(200)
-        // The whole was asked for, and is stored unless the purge is newer.
-        const runs = when === "before" ? 2 : 3
-        expect([(yield* ask()).text, state.runs]).toEqual([`run ${runs}`, runs])
-      }).pipe(inMemory)
-  )
+  inMemory.each(["before", "while"])("a soft purge %s HEAD is answered is not lost by its answer", function*(when) {
+    const { ask, state } = yield* serving((request, run) =>
+      Effect.delay(
+        text("max-age=60", { "cache-tag": "page", etag: "\"same\"" })(request, run),
+        run === 2 ? "1 second" : 0
+      )
+    )
+    yield* ask()
+    const purge = Cached.invalidate({ tag: "page" }, { mode: "soft" })
+    if (when === "before") yield* purge
+    const head = yield* started(ask("/", { method: "HEAD", headers: { "cache-control": "no-cache" } }))
+    if (when === "while") yield* purge
+    yield* TestClock.adjust("1 second")
+    expect((yield* Fiber.join(head)).status).toBe(200)
+    // The whole was asked for, and is stored unless the purge is newer.
+    const runs = when === "before" ? 2 : 3
+    expect([(yield* ask()).text, state.runs]).toEqual([`run ${runs}`, runs])
+  })
 
-  it.effect.each<[string, boolean, Handler]>([
+  inMemory.each<[string, boolean, Handler]>([
     ["fails", true, () => Effect.delay(Effect.fail("down"), "1 second")],
     ["answers 503", true, () => Effect.delay(Effect.succeed(HttpServerResponse.empty({ status: 503 })), "1 second")],
     ["fails", false, () => Effect.delay(Effect.fail("down"), "1 second")],
     ["answers 503", false, () => Effect.delay(Effect.succeed(HttpServerResponse.empty({ status: 503 })), "1 second")]
   ])(
     "after a soft purge, if the handler %s, all get the response that it made stale, unless it must be revalidated: %s",
-    ([, may, failing]) =>
-      Effect.gen(function*() {
-        const first = text(may ? "max-age=60" : "max-age=60, must-revalidate", { "cache-tag": "page" })
-        const { ask } = yield* serving((request, run) => (run === 1 ? first : failing)(request, run))
-        yield* ask()
-        yield* Cached.invalidate({ tag: "page" }, { mode: "soft" })
-        const asked = [ask(), ask(), ask("/", { method: "HEAD" }), ask("/", { headers: { range: "bytes=0-2" } })]
-        const all = yield* start(Effect.all(asked.map(Effect.option), { concurrency: "unbounded" }))
-        yield* settle
-        yield* TestClock.adjust("1 second")
-        yield* settle
-        yield* TestClock.adjust("1 second")
-        const answers = (yield* Fiber.join(all)).map(Option.getOrUndefined)
-        const bodies = answers.map((answer) => answer !== undefined && answer.status < 300 ? answer.text : "failed")
-        expect(bodies).toEqual(may ? ["run 1", "run 1", "", "run"] : ["failed", "failed", "failed", "failed"])
-        if (may) expect(answers[0]!.cacheStatus).toMatch(/detail=origin-failed$/)
-      }).pipe(inMemory)
+    function*([, may, failing]) {
+      const first = text(may ? "max-age=60" : "max-age=60, must-revalidate", { "cache-tag": "page" })
+      const { ask } = yield* serving((request, run) => (run === 1 ? first : failing)(request, run))
+      yield* ask()
+      yield* Cached.invalidate({ tag: "page" }, { mode: "soft" })
+      const asked = [ask(), ask(), ask("/", { method: "HEAD" }), ask("/", { headers: { range: "bytes=0-2" } })]
+      const all = yield* started(Effect.all(asked.map(Effect.option), { concurrency: "unbounded" }))
+      yield* elapse("1 second")
+      yield* TestClock.adjust("1 second")
+      const answers = (yield* Fiber.join(all)).map(Option.getOrUndefined)
+      const bodies = answers.map((answer) => answer !== undefined && answer.status < 300 ? answer.text : "failed")
+      expect(bodies).toEqual(may ? ["run 1", "run 1", "", "run"] : ["failed", "failed", "failed", "failed"])
+      if (may) expect(answers[0]!.cacheStatus).toMatch(/detail=origin-failed$/)
+    }
   )
 
-  it.effect("a purge that the store does not acknowledge is answered with 503", () =>
-    Effect.gen(function*() {
-      const down = Effect.fail(new StoreError({ store: "s", operation: "invalidateTags", reason: "Unavailable" }))
-      const store = { ...fakeStore().store, invalidateTags: () => down }
-      const { handler } = yield* handlerOf(over({ layer: Layer.succeed(Store.Store, store) }))
-      const request = new Request("http://a/purge?tag=t", { method: "POST", headers: bearer })
-      const { status } = yield* Effect.promise(() => (handler as (request: Request) => Promise<Response>)(request))
-      expect(status).toBe(503)
-    }).pipe(Effect.scoped))
+  test("a purge that the store does not acknowledge is answered with 503", function*() {
+    const down = Effect.fail(new StoreError({ store: "s", operation: "invalidateTags", reason: "Unavailable" }))
+    const store = { ...fakeStore().store, invalidateTags: () => down }
+    const { handler } = yield* handlerOf(over({ layer: Layer.succeed(Store.Store, store) }))
+    const request = new Request("http://a/purge?tag=t", { method: "POST", headers: bearer })
+    const { status } = yield* Effect.promise(() => (handler as (request: Request) => Promise<Response>)(request))
+    expect(status).toBe(503)
+  })
 
-  it.effect("Clear-Site-Data of a response is for the browser of its user, and empties no cache of the server", () =>
-    Effect.gen(function*() {
+  inMemory(
+    "Clear-Site-Data of a response is for the browser of its user, and empties no cache of the server",
+    function*() {
       const { ask } = yield* serving((request, run) =>
         request.url.includes("logout")
           ? text("no-store", { "clear-site-data": "\"cache\"" })(request, run)
@@ -1038,27 +996,27 @@ describe("removal", () => {
         expect((yield* ask("/logout", { method })).field("clear-site-data")).toBe("\"cache\"")
       }
       expect((yield* ask()).text).toBe(first.text)
-    }).pipe(inMemory))
+    }
+  )
 
-  it.effect("CA-82 · Clear-Site-Data of a request makes the handler load again, where allowReload says so", () =>
-    Effect.gen(function*() {
-      let loads = 0
-      const data = Effect.sync(() => ++loads).pipe(Cached.ttl("data", { ttl: "1 hour" }))
-      const handler: Handler = () => Effect.map(data, (n) => HttpServerResponse.text(`${n}`)) as Effect.Effect<any>
-      const { ask } = yield* serving(handler, {
-        allowReload: ({ headers }) => headers["x-admin"] === "yes",
-        cacheControl: "max-age=60",
-        harmless: ["X-Admin"]
-      })
-      const clear = { "clear-site-data": "\"cache\"" }
-      const texts = [
-        yield* ask(),
-        yield* ask("/", { headers: clear }),
-        yield* ask("/", { headers: { ...clear, "x-admin": "yes" } }),
-        yield* ask()
-      ]
-      expect(texts.map((answer) => answer.text)).toEqual(["1", "1", "2", "2"])
-    }).pipe(inMemory))
+  inMemory("CA-82 · Clear-Site-Data of a request makes the handler load again, where allowReload says so", function*() {
+    let loads = 0
+    const data = Effect.sync(() => ++loads).pipe(Cached.ttl("data", { ttl: "1 hour" }))
+    const handler: Handler = () => Effect.map(data, (n) => HttpServerResponse.text(`${n}`)) as Effect.Effect<any>
+    const { ask } = yield* serving(handler, {
+      allowReload: ({ headers }) => headers["x-admin"] === "yes",
+      cacheControl: "max-age=60",
+      harmless: ["X-Admin"]
+    })
+    const clear = { "clear-site-data": "\"cache\"" }
+    const texts = [
+      yield* ask(),
+      yield* ask("/", { headers: clear }),
+      yield* ask("/", { headers: { ...clear, "x-admin": "yes" } }),
+      yield* ask()
+    ]
+    expect(texts.map((answer) => answer.text)).toEqual(["1", "1", "2", "2"])
+  })
 })
 
 it("refuses options that are wrong, and a purge without a secret", () => {

@@ -3,6 +3,7 @@ import { Effect } from "effect"
 import { CacheLayer, type Caching } from "effect-cached"
 import { HttpCacheMiddleware } from "effect-cached/http"
 import { HttpServerRequest, HttpServerResponse } from "effect/http"
+import { testIn } from "../support/tests.ts"
 
 export type Handler = (
   request: HttpServerRequest.HttpServerRequest,
@@ -39,4 +40,4 @@ export const text = (control?: string, headers: Record<string, string> = {}): Ha
     })
   )
 
-export const inMemory = Effect.provide(CacheLayer.memory())
+export const inMemory = testIn(CacheLayer.memory())

@@ -10,6 +10,7 @@ import * as Tokens from "../../src/internal/token.ts"
 import { singly } from "../../src/testing/internal/singly.ts"
 import { caches, counting, fakeStore, start } from "../support/caches.ts"
 import { slowStore } from "../support/slowStore.ts"
+import { test, testIn } from "../support/tests.ts"
 
 const seeded = <A, E, R>(effect: Effect.Effect<A, E, R>) => effect.pipe(Random.withSeed("one seed for all"))
 
@@ -24,17 +25,17 @@ const generationOf = (store: Store.Store) =>
 const versionOf = (store: Store.Store) => Effect.map(store.markers(["t"]), ({ markers }) => markers[0]!.version)
 
 describe.each(caches)("over $name", (cache) => {
-  it.effect("a value that was set again is another write, whatever the seed of the program", () =>
-    Effect.gen(function*() {
-      yield* seeded(Cached.set("k", 1))
-      const mine = yield* seeded(Cached.getEntry("k"))
-      yield* seeded(Cached.set("k", 2))
-      const { writeId } = mine.valueOrUndefined!
-      expect(yield* seeded(Cached.set("k", 3, { ifUnchanged: writeId }))).toBe(false)
-    }).pipe(Effect.provide(cache.layer())))
+  testIn(cache.layer())("a value that was set again is another write, whatever the seed of the program", function*() {
+    yield* seeded(Cached.set("k", 1))
+    const mine = yield* seeded(Cached.getEntry("k"))
+    yield* seeded(Cached.set("k", 2))
+    const { writeId } = mine.valueOrUndefined!
+    expect(yield* seeded(Cached.set("k", 3, { ifUnchanged: writeId }))).toBe(false)
+  })
 
-  it.effect("a value that was loaded again is another write, whatever the seed of the program", () =>
-    Effect.gen(function*() {
+  testIn(cache.layer())(
+    "a value that was loaded again is another write, whatever the seed of the program",
+    function*() {
       const get = counting().load.pipe(Cached.ttl("k", { ttl: "1 hour" }))
       const writeId = Effect.gen(function*() {
         yield* seeded(get)
@@ -43,45 +44,43 @@ describe.each(caches)("over $name", (cache) => {
       const first = yield* writeId
       yield* Cached.remove("k")
       expect(yield* writeId).not.toBe(first)
-    }).pipe(Effect.provide(cache.layer())))
+    }
+  )
 })
 
 describe("under one seed of the program", () => {
-  it.effect("two processes have two owners: one loads, and the other waits", () =>
-    Effect.gen(function*() {
-      const store = MemoryStore.make()
-      const shared = { ...store, capabilities: { ...store.capabilities, shared: true } }
-      const layer = Layer.provide(CacheLayer.layer(), Layer.succeed(Store.Store, shared))
-      const [a, b] = yield* Effect.all([Layer.build(Layer.fresh(layer)), Layer.build(Layer.fresh(layer))])
-      const { counts, load } = counting(1000)
-      const get = seeded(load.pipe(Cached.ttl("k", { ttl: "1 hour" })))
-      const readers = [yield* start(Effect.provide(get, a)), yield* start(Effect.provide(get, b))]
-      yield* TestClock.adjust("2 seconds")
-      for (const reader of readers) expect(yield* Fiber.join(reader)).toBe(1)
-      expect(counts.started).toBe(1)
-    }))
+  test("two processes have two owners: one loads, and the other waits", function*() {
+    const store = MemoryStore.make()
+    const shared = { ...store, capabilities: { ...store.capabilities, shared: true } }
+    const layer = Layer.provide(CacheLayer.layer(), Layer.succeed(Store.Store, shared))
+    const [a, b] = yield* Effect.all([Layer.build(Layer.fresh(layer)), Layer.build(Layer.fresh(layer))])
+    const { counts, load } = counting(1000)
+    const get = seeded(load.pipe(Cached.ttl("k", { ttl: "1 hour" })))
+    const readers = [yield* start(Effect.provide(get, a)), yield* start(Effect.provide(get, b))]
+    yield* TestClock.adjust("2 seconds")
+    for (const reader of readers) expect(yield* Fiber.join(reader)).toBe(1)
+    expect(counts.started).toBe(1)
+  })
 
-  it.effect.each([["synchronous", MemoryStore.make()], ["asynchronous", fakeStore().store]] as const)(
+  test.each([["synchronous", MemoryStore.make()], ["asynchronous", fakeStore().store]] as const)(
     "the %s store gives an invalidated tag another version, and a new generation another name",
-    ([, store]) =>
-      Effect.gen(function*() {
-        const before = yield* seeded(versionOf(store))
-        yield* seeded(store.invalidateTags(["t"]))
-        const hard = yield* versionOf(store)
-        yield* seeded(store.invalidateTags(["t"], "soft"))
-        expect(new Set([before, hard, yield* versionOf(store)]).size).toBe(3)
-        const generation = yield* generationOf(store)
-        yield* singly(store).remove("id")
-        expect(yield* generationOf(store)).not.toBe(generation)
-      })
+    function*([, store]) {
+      const before = yield* seeded(versionOf(store))
+      yield* seeded(store.invalidateTags(["t"]))
+      const hard = yield* versionOf(store)
+      yield* seeded(store.invalidateTags(["t"], "soft"))
+      expect(new Set([before, hard, yield* versionOf(store)]).size).toBe(3)
+      const generation = yield* generationOf(store)
+      yield* singly(store).remove("id")
+      expect(yield* generationOf(store)).not.toBe(generation)
+    }
   )
 
-  it.effect("two stores have different versions", () =>
-    Effect.gen(function*() {
-      for (const make of [Effect.sync(MemoryStore.make), slowStore]) {
-        expect(yield* seeded(versionOf(yield* make))).not.toBe(yield* seeded(versionOf(yield* make)))
-      }
-    }))
+  test("two stores have different versions", function*() {
+    for (const make of [Effect.sync(MemoryStore.make), slowStore]) {
+      expect(yield* seeded(versionOf(yield* make))).not.toBe(yield* seeded(versionOf(yield* make)))
+    }
+  })
 })
 
 describe("a generator", () => {
@@ -118,12 +117,11 @@ describe("a generator", () => {
     expect(draws).toBe(1)
   })
 
-  it.effect("has other bits than the next one", () =>
-    Effect.gen(function*() {
-      const draw = yield* Tokens.Seed
-      const firsts = Array.from({ length: 100 }, () => Tokens.make(draw).next(8))
-      expect(new Set(firsts).size).toBe(100)
-    }))
+  test("has other bits than the next one", function*() {
+    const draw = yield* Tokens.Seed
+    const firsts = Array.from({ length: 100 }, () => Tokens.make(draw).next(8))
+    expect(new Set(firsts).size).toBe(100)
+  })
 
   it("repeats itself under a schedule of the same seed", () => {
     const tokenOf = (seed: number) => {

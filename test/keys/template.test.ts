@@ -3,6 +3,9 @@ import { describe, expect, it } from "@effect/vitest"
 import { Cause, Context, Effect, Exit, Option, Redacted, Schema } from "effect"
 import { Cached, CacheError, CacheKey, CacheLayer } from "effect-cached"
 import * as Arbitrary from "effect/Arbitrary"
+import { test, testIn } from "../support/tests.ts"
+
+const inMemory = testIn(CacheLayer.memory())
 
 const token = (claims: object): string => {
   const part = (value: unknown) => Buffer.from(JSON.stringify(value)).toString("base64url")
@@ -181,27 +184,25 @@ describe("CacheKey.template", () => {
     }
   })
 
-  it.effect("CA-63 · context values", () =>
-    Effect.gen(function*() {
-      const Tenant = Context.Reference<string>("Tenant", { defaultValue: () => "none" })
-      const Level = Context.Reference<number | null>("Level", { defaultValue: () => null })
-      const key = CacheKey.template("{@tenant:upper}/{@level}/{id}", { id: Schema.Int }, {
-        context: { tenant: Tenant, level: Level },
-        lossy: true
-      })
-      expect(yield* key({ id: 1 })).toBe("NONE/%-/1")
-      const inside = key({ id: 1 }).pipe(Effect.provideService(Tenant, "a/b"), Effect.provideService(Level, 3))
-      expect(yield* inside).toBe("A%2FB/%n3/1")
-      const wrong = yield* Effect.exit(Effect.provideService(key({ id: 1 }), Level, {} as never))
-      expect(Exit.isFailure(wrong) && Cause.squash(wrong.cause)).toBeInstanceOf(CacheError.CacheConfigError)
-    }))
+  test("CA-63 · context values", function*() {
+    const Tenant = Context.Reference<string>("Tenant", { defaultValue: () => "none" })
+    const Level = Context.Reference<number | null>("Level", { defaultValue: () => null })
+    const key = CacheKey.template("{@tenant:upper}/{@level}/{id}", { id: Schema.Int }, {
+      context: { tenant: Tenant, level: Level },
+      lossy: true
+    })
+    expect(yield* key({ id: 1 })).toBe("NONE/%-/1")
+    const inside = key({ id: 1 }).pipe(Effect.provideService(Tenant, "a/b"), Effect.provideService(Level, 3))
+    expect(yield* inside).toBe("A%2FB/%n3/1")
+    const wrong = yield* Effect.exit(Effect.provideService(key({ id: 1 }), Level, {} as never))
+    expect(Exit.isFailure(wrong) && Cause.squash(wrong.cause)).toBeInstanceOf(CacheError.CacheConfigError)
+  })
 
-  it.effect("CA-62 · a digest tells context values apart too", () =>
-    Effect.gen(function*() {
-      const Tenant = Context.Reference<string>("Tenant", { defaultValue: () => "A" })
-      const key = CacheKey.template("{@tenant:lower}", {}, { context: { tenant: Tenant } })({})
-      expect(yield* key).not.toBe(yield* Effect.provideService(key, Tenant, "a"))
-    }))
+  test("CA-62 · a digest tells context values apart too", function*() {
+    const Tenant = Context.Reference<string>("Tenant", { defaultValue: () => "A" })
+    const key = CacheKey.template("{@tenant:lower}", {}, { context: { tenant: Tenant } })({})
+    expect(yield* key).not.toBe(yield* Effect.provideService(key, Tenant, "a"))
+  })
 
   const nasty = [
     null,
@@ -355,20 +356,19 @@ describe("CacheKey.template", () => {
 })
 
 describe("CacheKey.template as string key", () => {
-  it.effect("CA-60 · names the calls of a cached function", () =>
-    Effect.gen(function*() {
-      let loads = 0
-      const key = CacheKey.template("user:{id}", { id: Schema.Int })
-      const user = Cached.fn(key, ({ id }) => Effect.sync(() => `${id}:${++loads}`), { strategy: "untilInvalidated" })
-      expect([yield* user({ id: 1 }), yield* user({ id: 1 }), yield* user({ id: 2 })]).toEqual(["1:1", "1:1", "2:2"])
-      expect(yield* Cached.has("user:1")).toBe(true)
-      // CA-50: targets.
-      yield* Effect.void.pipe(Cached.invalidateAfter(key({ id: 1 })))
-      expect([yield* user({ id: 1 }), yield* user({ id: 2 })]).toEqual(["1:3", "2:2"])
-      const failing = Effect.fail("no").pipe(Cached.invalidateAfter({ matching: "user:*" }))
-      yield* Effect.exit(failing)
-      expect(yield* user({ id: 2 })).toBe("2:2")
-    }).pipe(Effect.provide(CacheLayer.memory())))
+  inMemory("CA-60 · names the calls of a cached function", function*() {
+    let loads = 0
+    const key = CacheKey.template("user:{id}", { id: Schema.Int })
+    const user = Cached.fn(key, ({ id }) => Effect.sync(() => `${id}:${++loads}`), { strategy: "untilInvalidated" })
+    expect([yield* user({ id: 1 }), yield* user({ id: 1 }), yield* user({ id: 2 })]).toEqual(["1:1", "1:1", "2:2"])
+    expect(yield* Cached.has("user:1")).toBe(true)
+    // CA-50: targets.
+    yield* Effect.void.pipe(Cached.invalidateAfter(key({ id: 1 })))
+    expect([yield* user({ id: 1 }), yield* user({ id: 2 })]).toEqual(["1:3", "2:2"])
+    const failing = Effect.fail("no").pipe(Cached.invalidateAfter({ matching: "user:*" }))
+    yield* Effect.exit(failing)
+    expect(yield* user({ id: 2 })).toBe("2:2")
+  })
 })
 
 describe("CacheKey.template as tag", () => {
@@ -377,35 +377,35 @@ describe("CacheKey.template as tag", () => {
     readers: Schema.Array(Schema.Struct({ id: Schema.Int }))
   })
 
-  it.effect("CA-52 · of payload and result: one for each element, none for null and failures", () =>
-    Effect.gen(function*() {
-      class Doc
-        extends CacheKey.Class<Doc>()("Doc", { payload: { id: Schema.Int }, success: Document, error: Schema.String })
-      {}
-      const owner = CacheKey.template("owner:{result.owner:lower}", {}, { result: Document, lossy: true })
-      const reader = CacheKey.template("reader:{result.readers.id}/{id}", { id: Schema.Int }, { result: Document })
-      const exit = Exit.succeed({ owner: "Ada", readers: [{ id: 1 }, { id: 2 }, { id: 1 }] })
-      expect([owner(exit, {}), reader(exit, { id: 7 })]).toEqual([["owner:ada"], ["reader:1/7", "reader:2/7"]])
-      expect(owner(Exit.succeed({ owner: null, readers: [] }), {})).toEqual([])
-      expect(reader(Exit.fail("no"), { id: 7 })).toEqual([])
+  inMemory("CA-52 · of payload and result: one for each element, none for null and failures", function*() {
+    class Doc
+      extends CacheKey.Class<Doc>()("Doc", { payload: { id: Schema.Int }, success: Document, error: Schema.String })
+    {}
+    const owner = CacheKey.template("owner:{result.owner:lower}", {}, { result: Document, lossy: true })
+    const reader = CacheKey.template("reader:{result.readers.id}/{id}", { id: Schema.Int }, { result: Document })
+    const exit = Exit.succeed({ owner: "Ada", readers: [{ id: 1 }, { id: 2 }, { id: 1 }] })
+    expect([owner(exit, {}), reader(exit, { id: 7 })]).toEqual([["owner:ada"], ["reader:1/7", "reader:2/7"]])
+    expect(owner(Exit.succeed({ owner: null, readers: [] }), {})).toEqual([])
+    expect(reader(Exit.fail("no"), { id: 7 })).toEqual([])
 
-      const read = (id: number, value: typeof Document.Type) =>
-        Effect.succeed(value).pipe(
-          Cached.untilInvalidated(new Doc({ id }), { tags: (exit, key) => [...owner(exit, key), ...reader(exit, key)] })
-        )
-      yield* read(1, { owner: "Ada", readers: [{ id: 5 }] })
-      yield* read(2, { owner: null, readers: [{ id: 5 }, { id: 6 }] })
-      yield* Cached.invalidate({ tag: "reader:5/1" })
-      expect([yield* Cached.has(new Doc({ id: 1 })), yield* Cached.has(new Doc({ id: 2 }))]).toEqual([false, true])
-      yield* read(1, { owner: "Ada", readers: [] })
-      yield* Cached.invalidate({ tag: "owner:ada" })
-      expect(yield* Cached.has(new Doc({ id: 1 }))).toBe(false)
-      yield* Cached.invalidate({ tag: "reader:6/2" })
-      expect(yield* Cached.has(new Doc({ id: 2 }))).toBe(false)
-    }).pipe(Effect.provide(CacheLayer.memory())))
+    const read = (id: number, value: typeof Document.Type) =>
+      Effect.succeed(value).pipe(
+        Cached.untilInvalidated(new Doc({ id }), { tags: (exit, key) => [...owner(exit, key), ...reader(exit, key)] })
+      )
+    yield* read(1, { owner: "Ada", readers: [{ id: 5 }] })
+    yield* read(2, { owner: null, readers: [{ id: 5 }, { id: 6 }] })
+    yield* Cached.invalidate({ tag: "reader:5/1" })
+    expect([yield* Cached.has(new Doc({ id: 1 })), yield* Cached.has(new Doc({ id: 2 }))]).toEqual([false, true])
+    yield* read(1, { owner: "Ada", readers: [] })
+    yield* Cached.invalidate({ tag: "owner:ada" })
+    expect(yield* Cached.has(new Doc({ id: 1 }))).toBe(false)
+    yield* Cached.invalidate({ tag: "reader:6/2" })
+    expect(yield* Cached.has(new Doc({ id: 2 }))).toBe(false)
+  })
 
-  it.effect("CA-52 · of a class's payload; an entry whose hole is hashed leaves by its tag, and stays by others", () =>
-    Effect.gen(function*() {
+  inMemory(
+    "CA-52 · of a class's payload; an entry whose hole is hashed leaves by its tag, and stays by others",
+    function*() {
       const fields = { id: Schema.Int, user: Schema.Struct({ name: Schema.String }) }
       const tag = CacheKey.template("user:{user:hash}", { user: fields.user })
       class Item extends CacheKey.Class<Item>()("Item", {
@@ -418,7 +418,8 @@ describe("CacheKey.template as tag", () => {
       for (const key of [ada, bob]) yield* Effect.succeed(1).pipe(Cached.untilInvalidated(key))
       yield* Cached.invalidate({ tag: tag({ user: { name: "Ada" } }) })
       expect([yield* Cached.has(ada), yield* Cached.has(bob)]).toEqual([false, true])
-    }).pipe(Effect.provide(CacheLayer.memory())))
+    }
+  )
 })
 
 describe("CacheKey.template as id of a class", () => {
@@ -494,18 +495,17 @@ describe("CacheKey.template as id of a class", () => {
     expect(CacheKey.id(new Sharp({ a: "x" }))).toMatch(/:%#x$/)
   })
 
-  it.effect("indexes and tags of the class are as ever", () =>
-    Effect.gen(function*() {
-      class Page extends CacheKey.Class<Page>()("Page", {
-        payload: fields,
-        success: Schema.String,
-        indexes: ["city"],
-        id: CacheKey.template("{city}/{n}", fields)
-      }) {}
-      yield* Effect.succeed("x").pipe(Cached.untilInvalidated(new Page({ city: "Rome", n: 1 })))
-      yield* Cached.invalidate({ where: [Page, { city: "Rome" }] })
-      expect(yield* Cached.has(new Page({ city: "Rome", n: 1 }))).toBe(false)
-      const page = Cached.fn(Page, ({ city }) => Effect.succeed(city), { strategy: "untilInvalidated" })
-      expect(CacheKey.id(page.key({ city: "Rome", n: 1 }))).toMatch(/^~Page@[\w-]{8}:Rome\/1$/)
-    }).pipe(Effect.provide(CacheLayer.memory())))
+  inMemory("indexes and tags of the class are as ever", function*() {
+    class Page extends CacheKey.Class<Page>()("Page", {
+      payload: fields,
+      success: Schema.String,
+      indexes: ["city"],
+      id: CacheKey.template("{city}/{n}", fields)
+    }) {}
+    yield* Effect.succeed("x").pipe(Cached.untilInvalidated(new Page({ city: "Rome", n: 1 })))
+    yield* Cached.invalidate({ where: [Page, { city: "Rome" }] })
+    expect(yield* Cached.has(new Page({ city: "Rome", n: 1 }))).toBe(false)
+    const page = Cached.fn(Page, ({ city }) => Effect.succeed(city), { strategy: "untilInvalidated" })
+    expect(CacheKey.id(page.key({ city: "Rome", n: 1 }))).toMatch(/^~Page@[\w-]{8}:Rome\/1$/)
+  })
 })

@@ -8,6 +8,7 @@ import * as Schema from "effect/Schema"
 import * as SchemaGetter from "effect/SchemaGetter"
 import * as SchemaTransformation from "effect/SchemaTransformation"
 import { dice } from "../internal/key/shapes.ts"
+import { testIn } from "../support/tests.ts"
 
 const Lower = Schema.String.pipe(Schema.decode(SchemaTransformation.toLowerCase()))
 const Upper = Schema.String.pipe(Schema.decode(SchemaTransformation.toUpperCase()))
@@ -40,16 +41,15 @@ const counted = () => {
 }
 
 describe("a key is what its schema decodes", () => {
-  it.effect("one entry however the key is made", () =>
-    Effect.gen(function*() {
-      const { fn, load, loads } = counted()
-      yield* fn({ email: "ADA" })
-      yield* fn({ email: "ada" })
-      yield* fn(yield* User.decode({ email: "aDa" }))
-      yield* load(new User({ email: "AdA" })).pipe(Cached.ttl(new User({ email: "AdA" }), { ttl: "1 hour" }))
-      expect(Option.isSome(yield* Cached.getOption(fn.key({ email: "Ada" })))).toBe(true)
-      expect(loads).toEqual(["ada"])
-    }).pipe(Effect.provide(CacheLayer.memory())))
+  testIn(CacheLayer.memory())("one entry however the key is made", function*() {
+    const { fn, load, loads } = counted()
+    yield* fn({ email: "ADA" })
+    yield* fn({ email: "ada" })
+    yield* fn(yield* User.decode({ email: "aDa" }))
+    yield* load(new User({ email: "AdA" })).pipe(Cached.ttl(new User({ email: "AdA" }), { ttl: "1 hour" }))
+    expect(Option.isSome(yield* Cached.getOption(fn.key({ email: "Ada" })))).toBe(true)
+    expect(loads).toEqual(["ada"])
+  })
 
   const invalidations: ReadonlyArray<
     readonly [string, (fn: ReturnType<typeof counted>["fn"]) => Effect.Effect<unknown, any, any>]
@@ -61,14 +61,13 @@ describe("a key is what its schema decodes", () => {
     ["by an index, as a target", () => Cached.invalidate([{ where: [User, { email: "ADA" }] }])],
     ["of many keys", () => Cached.invalidate([new User({ email: "ADA" })])]
   ]
-  it.effect.each(invalidations)("an invalidation %s reaches it", ([, invalidate]) =>
-    Effect.gen(function*() {
-      const { fn, loads } = counted()
-      yield* fn({ email: "ada" })
-      yield* invalidate(fn)
-      yield* fn({ email: "Ada" })
-      expect(loads).toEqual(["ada", "ada"])
-    }).pipe(Effect.provide(CacheLayer.memory())))
+  testIn(CacheLayer.memory()).each(invalidations)("an invalidation %s reaches it", function*([, invalidate]) {
+    const { fn, loads } = counted()
+    yield* fn({ email: "ada" })
+    yield* invalidate(fn)
+    yield* fn({ email: "Ada" })
+    expect(loads).toEqual(["ada", "ada"])
+  })
 })
 
 describe("arguments of a constructor", () => {

@@ -8,6 +8,7 @@ import { TestClock } from "effect/testing"
 import * as fs from "node:fs"
 import { join } from "node:path"
 import { tempDirectory } from "../support/tempDirectory.ts"
+import { test } from "../support/tests.ts"
 
 class Weather extends CacheKey.Class<Weather>()("Weather", {
   payload: { city: Schema.String },
@@ -33,72 +34,69 @@ const counting = () => {
 }
 
 describe("CacheLayer.files", () => {
-  it.effect("keeps results in files that can be read, until they expire", () =>
-    Effect.gen(function*() {
-      const directory = yield* tempDirectory
-      const { count, weather } = counting()
-      const run = Effect.provide(weather("Berlin"), CacheLayer.files({ directory }))
-      const first = yield* run
-      const [file, metadata] = list(directory)
-      expect(file).toMatch(/^Weather@[\w-]+=6=Berlin\.json$/)
-      expect(metadata).toBe(file!.replace(".json", ".meta.json"))
-      const name = fs.readdirSync(directory).find((name) =>
-        /^Weather@.*\.json$/.test(name) && !name.endsWith(".meta.json")
-      )!
-      expect(fs.readFileSync(join(directory, name), "utf8"))
-        .toBe("{\n  \"city\": \"Berlin\",\n  \"celsius\": 21.5,\n  \"at\": \"1970-01-01T00:00:00.000Z\"\n}\n")
-      yield* TestClock.adjust("9 minutes")
-      expect(yield* run).toEqual(first)
-      expect(count.loads).toBe(1)
-      yield* TestClock.adjust("1 minute")
-      yield* run
-      expect(count.loads).toBe(2)
-      expect(list(directory).length).toBe(2)
-    }))
+  test("keeps results in files that can be read, until they expire", function*() {
+    const directory = yield* tempDirectory
+    const { count, weather } = counting()
+    const run = Effect.provide(weather("Berlin"), CacheLayer.files({ directory }))
+    const first = yield* run
+    const [file, metadata] = list(directory)
+    expect(file).toMatch(/^Weather@[\w-]+=6=Berlin\.json$/)
+    expect(metadata).toBe(file!.replace(".json", ".meta.json"))
+    const name = fs.readdirSync(directory).find((name) =>
+      /^Weather@.*\.json$/.test(name) && !name.endsWith(".meta.json")
+    )!
+    expect(fs.readFileSync(join(directory, name), "utf8"))
+      .toBe("{\n  \"city\": \"Berlin\",\n  \"celsius\": 21.5,\n  \"at\": \"1970-01-01T00:00:00.000Z\"\n}\n")
+    yield* TestClock.adjust("9 minutes")
+    expect(yield* run).toEqual(first)
+    expect(count.loads).toBe(1)
+    yield* TestClock.adjust("1 minute")
+    yield* run
+    expect(count.loads).toBe(2)
+    expect(list(directory).length).toBe(2)
+  })
 
-  it.effect("writes in the serializer's own format and extension: given, or provided by the program", () =>
-    Effect.gen(function*() {
-      const directory = yield* tempDirectory
-      const Lines = Serializer.make({
-        name: "lines",
-        extension: ".txt",
-        encode: (value) => Object.values(value as object).join("\n"),
-        decode: () => ({})
-      })
-      const { weather } = counting()
-      yield* Effect.provide(weather("Berlin"), CacheLayer.files({ directory, serializer: Lines }))
-      expect(list(directory).some((name) => name.endsWith("Berlin.txt"))).toBe(true)
-      const provided = Layer.succeed(Serializer.Serializer, Binary)
-      yield* Effect.provide(weather("Rome"), Layer.provide(CacheLayer.files({ directory }), provided))
-      expect(list(directory).some((name) => name.endsWith("Rome.bin"))).toBe(true)
-      const both = Layer.provide(CacheLayer.files({ directory, serializer: Lines }), provided)
-      yield* Effect.provide(weather("Oslo"), both)
-      expect(list(directory).some((name) => name.endsWith("Oslo.txt"))).toBe(true)
-    }))
+  test("writes in the serializer's own format and extension: given, or provided by the program", function*() {
+    const directory = yield* tempDirectory
+    const Lines = Serializer.make({
+      name: "lines",
+      extension: ".txt",
+      encode: (value) => Object.values(value as object).join("\n"),
+      decode: () => ({})
+    })
+    const { weather } = counting()
+    yield* Effect.provide(weather("Berlin"), CacheLayer.files({ directory, serializer: Lines }))
+    expect(list(directory).some((name) => name.endsWith("Berlin.txt"))).toBe(true)
+    const provided = Layer.succeed(Serializer.Serializer, Binary)
+    yield* Effect.provide(weather("Rome"), Layer.provide(CacheLayer.files({ directory }), provided))
+    expect(list(directory).some((name) => name.endsWith("Rome.bin"))).toBe(true)
+    const both = Layer.provide(CacheLayer.files({ directory, serializer: Lines }), provided)
+    yield* Effect.provide(weather("Oslo"), both)
+    expect(list(directory).some((name) => name.endsWith("Oslo.txt"))).toBe(true)
+  })
 
-  it.effect("a string key holds any JSON value; another value is cached in memory alone", () =>
-    Effect.gen(function*() {
-      const directory = yield* tempDirectory
-      let loads = 0
-      const cached = (key: string, value: unknown) =>
-        Effect.sync(() => {
-          loads++
-          return value
-        }).pipe(Cached.ttl(key, { ttl: "1 hour" }))
-      yield* Effect.provide(
-        Effect.gen(function*() {
-          for (const value of [null, "", 0, false, [1, { a: "é" }]]) {
-            expect(yield* cached(JSON.stringify(value), value)).toEqual(value)
-          }
-          for (let i = 0; i < 2; i++) expect(yield* cached("a map", new Map([[1, 2]]))).toEqual(new Map([[1, 2]]))
-        }),
-        CacheLayer.files({ directory })
-      )
-      expect(loads).toBe(6)
-      expect(list(directory).length).toBe(10)
-      const again = yield* Effect.provide(cached("null", "loaded again"), CacheLayer.files({ directory }))
-      expect(again).toBe(null)
-    }))
+  test("a string key holds any JSON value; another value is cached in memory alone", function*() {
+    const directory = yield* tempDirectory
+    let loads = 0
+    const cached = (key: string, value: unknown) =>
+      Effect.sync(() => {
+        loads++
+        return value
+      }).pipe(Cached.ttl(key, { ttl: "1 hour" }))
+    yield* Effect.provide(
+      Effect.gen(function*() {
+        for (const value of [null, "", 0, false, [1, { a: "é" }]]) {
+          expect(yield* cached(JSON.stringify(value), value)).toEqual(value)
+        }
+        for (let i = 0; i < 2; i++) expect(yield* cached("a map", new Map([[1, 2]]))).toEqual(new Map([[1, 2]]))
+      }),
+      CacheLayer.files({ directory })
+    )
+    expect(loads).toBe(6)
+    expect(list(directory).length).toBe(10)
+    const again = yield* Effect.provide(cached("null", "loaded again"), CacheLayer.files({ directory }))
+    expect(again).toBe(null)
+  })
 
   it("throws at once for options that make no sense", () => {
     const files = (options: object) => () => CacheLayer.files({ directory: "never made", ...options })

@@ -11,7 +11,7 @@ import { ChaosStore } from "effect-cached/testing"
 import { TestClock } from "effect/testing"
 import { basename } from "node:path"
 import { User } from "../support/bulkCalls.ts"
-import { settle } from "../support/caches.ts"
+import { elapse, settle } from "../support/caches.ts"
 import * as Looking from "../support/looking.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
 import { wallAndMonotonic } from "../support/wallAndMonotonic.ts"
@@ -158,8 +158,7 @@ describe("tiered", () => {
         expect((yield* middle.get("k", [])).entry).toBeDefined()
         expect(yield* read).toBe(2)
         refuses = false
-        yield* TestClock.adjust("1 minute")
-        yield* settle
+        yield* elapse("1 minute")
         expect((yield* middle.get("k", [])).entry).toBeUndefined()
         expect([yield* read, origin.loads]).toEqual([2, 2])
       }).pipe(Effect.provide(CacheLayer.tiered([cacheOver(stubborn), cacheOver(last)])))
@@ -232,8 +231,7 @@ describe("tiered", () => {
         expect((yield* middle.get("k", [])).entry).toBeDefined()
         yield* chaos.heal
         expect(yield* inTime(read)).toBe(5)
-        yield* TestClock.adjust("2 minutes")
-        yield* settle
+        yield* elapse("2 minutes")
         expect((yield* middle.get("k", [])).entry).toBeUndefined()
         expect(yield* inTime(read)).toBe(5)
       }).pipe(Effect.provide(layer))

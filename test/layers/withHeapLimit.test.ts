@@ -5,6 +5,7 @@ import { Cached, CacheError, CacheLayer, Caching } from "effect-cached"
 import { cacheOf } from "../../src/internal/engine/boundCache.ts"
 import * as Operations from "../../src/internal/engine/operationTable.ts"
 import { caches } from "../support/caches.ts"
+import { test, testIn } from "../support/tests.ts"
 
 /** Tells memory, and waits until it has reacted. */
 const pressure = Effect.map(Caching.Caching, (caching) => {
@@ -22,8 +23,9 @@ const fill = (count: number) =>
 const size = Effect.map(Cached.stats, ({ size }) => size)
 
 describe.each(caches.filter(({ memory }) => memory))("over $name", (cache) => {
-  it.effect("it halves above the limit, and its bound doubles below nine tenths of it", () =>
-    Effect.gen(function*() {
+  testIn(cache.layer({ capacity: 100 }))(
+    "it halves above the limit, and its bound doubles below nine tenths of it",
+    function*() {
       const tell = yield* pressure
       yield* fill(80)
       yield* tell(0.8)
@@ -44,23 +46,23 @@ describe.each(caches.filter(({ memory }) => memory))("over $name", (cache) => {
         expect(yield* size).toBe(bound)
       }
       expect((yield* Cached.stats).size).toBe(100)
-    }).pipe(Effect.provide(cache.layer({ capacity: 100 }))))
+    }
+  )
 
-  it.effect("a bound of the user's counts", () =>
-    Effect.gen(function*() {
-      const tell = yield* pressure
-      yield* fill(80)
-      yield* tell(0.9)
-      yield* Cached.resize(10)
-      yield* tell(0.1)
-      yield* fill(80)
-      expect(yield* size).toBe(10)
-      yield* tell(0.9)
-      expect(yield* size).toBe(5)
-      yield* tell(0.1)
-      yield* fill(80)
-      expect(yield* size).toBe(10)
-    }).pipe(Effect.provide(cache.layer({ capacity: 100 }))))
+  testIn(cache.layer({ capacity: 100 }))("a bound of the user's counts", function*() {
+    const tell = yield* pressure
+    yield* fill(80)
+    yield* tell(0.9)
+    yield* Cached.resize(10)
+    yield* tell(0.1)
+    yield* fill(80)
+    expect(yield* size).toBe(10)
+    yield* tell(0.9)
+    expect(yield* size).toBe(5)
+    yield* tell(0.1)
+    yield* fill(80)
+    expect(yield* size).toBe(10)
+  })
 })
 
 it.effect("is logged once, and an empty memory has room for one", () => {
@@ -77,15 +79,14 @@ it.effect("is logged once, and an empty memory has room for one", () => {
   )
 })
 
-it.effect("does nothing without memory, and lets the layer be used as ever", () =>
-  Effect.gen(function*() {
-    const without = caches.find(({ memory }) => !memory)!
-    for (const cache of [without.layer(), CacheLayer.disabled]) {
-      yield* Effect.provide(Effect.flatMap(pressure, (tell) => tell(0.99)), cache)
-    }
-    const used = CacheLayer.memory().pipe(CacheLayer.withHeapLimit())
-    expect(yield* Effect.provide(Effect.andThen(fill(5), size), used)).toBe(5)
-  }))
+test("does nothing without memory, and lets the layer be used as ever", function*() {
+  const without = caches.find(({ memory }) => !memory)!
+  for (const cache of [without.layer(), CacheLayer.disabled]) {
+    yield* Effect.provide(Effect.flatMap(pressure, (tell) => tell(0.99)), cache)
+  }
+  const used = CacheLayer.memory().pipe(CacheLayer.withHeapLimit())
+  expect(yield* Effect.provide(Effect.andThen(fill(5), size), used)).toBe(5)
+})
 
 it.each([0, 1, -1, NaN, "0.5" as never, null as never])("above: %s is a CacheConfigError", (above) => {
   if (above === null) return expect(() => CacheLayer.withHeapLimit(CacheLayer.memory(), null as never)).toThrow()

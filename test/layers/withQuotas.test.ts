@@ -9,6 +9,7 @@ import { caches } from "../support/caches.ts"
 import { listenersOf } from "../support/listeners.ts"
 import * as Looking from "../support/looking.ts"
 import { randomOf } from "../support/random.ts"
+import { test, testIn } from "../support/tests.ts"
 
 const fields = { payload: { id: Schema.Int }, success: Schema.Int }
 class User extends CacheKey.Class<User>()("User", fields) {}
@@ -111,8 +112,9 @@ describe.each(caches.filter(({ memory }) => memory))("over $name", (cache) => {
     )
   })
 
-  it.effect("a listener that invalidates an id while room is made for it removes its new value", () =>
-    Effect.gen(function*() {
+  testIn(CacheLayer.withQuotas(cache.layer(), { Search: 1 }))(
+    "a listener that invalidates an id while room is made for it removes its new value",
+    function*() {
       const [before, key] = [new Search({ id: 1 }), new Search({ id: 2 })]
       const many = Cached.many(Search, (keys) => Effect.succeed(keys.map(() => Exit.succeed(2))), { ttl: "1 hour" })
       const { onRemoval } = listenersOf(yield* Caching.Caching)
@@ -132,36 +134,35 @@ describe.each(caches.filter(({ memory }) => memory))("over $name", (cache) => {
           yield* Cached.clear
         }
       }
-    }).pipe(Effect.provide(CacheLayer.withQuotas(cache.layer(), { Search: 1 }))))
+    }
+  )
 })
 
 describe.each([adaptive, lru, fifo, leastRecentlyUpdated, s3Fifo, wTinyLfu])("under $name", (eviction) => {
-  it.effect("no class is ever over its quota, whatever is done to memory", () =>
-    Effect.gen(function*() {
-      const random = randomOf(9)
-      const below = (n: number) => Math.floor(random() * n)
-      let bound = 400
-      for (let step = 0; step < 3000; step++) {
-        const key = keyOf(below(4), Math.floor(random() ** 2 * 200)) as string
-        const what = random()
-        if (what < 0.5) yield* Cached.set(key, 1 + below(9), { ttl: random() < 0.5 ? "1 second" : "1 hour" })
-        else if (what < 0.85) yield* Cached.getOption(key)
-        else if (what < 0.9) yield* Cached.invalidate(key)
-        else if (what < 0.905) yield* Cached.invalidate({ all: User })
-        else if (what < 0.91) yield* Cached.clear
-        else if (what < 0.92) yield* Cached.resize(bound = 100 + below(400))
-        else yield* TestClock.adjust(below(300))
-        if (step % 10 > 0) continue
-        const of = yield* weightsOf
-        expect(of("~User")).toBeLessThanOrEqual(60)
-        expect(of("~Search")).toBeLessThanOrEqual(150)
-        expect((yield* Cached.stats).weight).toBeLessThanOrEqual(bound)
-      }
-      expect((yield* Cached.stats).evictions).toBeGreaterThan(200)
-    }).pipe(Effect.provide(
-      CacheLayer.memory({ maxWeight: 400, weigher, eviction })
-        .pipe(CacheLayer.withQuotas({ User: 60, Search: 150 }))
-    )))
+  testIn(
+    CacheLayer.memory({ maxWeight: 400, weigher, eviction }).pipe(CacheLayer.withQuotas({ User: 60, Search: 150 }))
+  )("no class is ever over its quota, whatever is done to memory", function*() {
+    const random = randomOf(9)
+    const below = (n: number) => Math.floor(random() * n)
+    let bound = 400
+    for (let step = 0; step < 3000; step++) {
+      const key = keyOf(below(4), Math.floor(random() ** 2 * 200)) as string
+      const what = random()
+      if (what < 0.5) yield* Cached.set(key, 1 + below(9), { ttl: random() < 0.5 ? "1 second" : "1 hour" })
+      else if (what < 0.85) yield* Cached.getOption(key)
+      else if (what < 0.9) yield* Cached.invalidate(key)
+      else if (what < 0.905) yield* Cached.invalidate({ all: User })
+      else if (what < 0.91) yield* Cached.clear
+      else if (what < 0.92) yield* Cached.resize(bound = 100 + below(400))
+      else yield* TestClock.adjust(below(300))
+      if (step % 10 > 0) continue
+      const of = yield* weightsOf
+      expect(of("~User")).toBeLessThanOrEqual(60)
+      expect(of("~Search")).toBeLessThanOrEqual(150)
+      expect((yield* Cached.stats).weight).toBeLessThanOrEqual(bound)
+    }
+    expect((yield* Cached.stats).evictions).toBeGreaterThan(200)
+  })
 })
 
 const fill = (Class: typeof User | typeof Search, count: number) =>
@@ -170,37 +171,42 @@ const fill = (Class: typeof User | typeof Search, count: number) =>
   })
 
 describe("a quota", () => {
-  it.effect("lets the policy of the layer choose the entries that leave: reads count for LRU", () =>
-    Effect.gen(function*() {
+  testIn(CacheLayer.withQuotas(CacheLayer.memory({ eviction: lru }), { Search: 3 }))(
+    "lets the policy of the layer choose the entries that leave: reads count for LRU",
+    function*() {
       for (const id of [1, 2, 3]) yield* Cached.set(new Search({ id }), id)
       yield* Cached.ttl(Effect.succeed(0), new Search({ id: 1 }), { ttl: "1 hour" })
       yield* Cached.set(new Search({ id: 4 }), 4)
       expect(yield* Effect.filter([1, 2, 3, 4], (id) => Cached.has(new Search({ id })))).toEqual([1, 3, 4])
-    }).pipe(Effect.provide(CacheLayer.withQuotas(CacheLayer.memory({ eviction: lru }), { Search: 3 }))))
+    }
+  )
 
-  it.effect("is no reservation, and classes without one have the rest", () =>
-    Effect.gen(function*() {
+  testIn(CacheLayer.memory({ capacity: 50, eviction: lru }).pipe(CacheLayer.withQuotas({ Search: 20 })))(
+    "is no reservation, and classes without one have the rest",
+    function*() {
       yield* fill(Search, 100)
       expect((yield* Cached.stats).size).toBe(20)
       yield* fill(User, 100)
       expect(yield* Cached.stats).toMatchObject({ size: 50 })
       expect((yield* weightsOf)("~User")).toBeGreaterThan(25)
-    }).pipe(
-      Effect.provide(CacheLayer.memory({ capacity: 50, eviction: lru }).pipe(CacheLayer.withQuotas({ Search: 20 })))
-    ))
+    }
+  )
 
-  it.effect("an expired entry leaves before one that may still be served", () =>
-    Effect.gen(function*() {
+  testIn(CacheLayer.memory().pipe(CacheLayer.withQuotas({ Search: 3 })))(
+    "an expired entry leaves before one that may still be served",
+    function*() {
       yield* Cached.set(new Search({ id: 1 }), 1, { ttl: "1 hour" })
       for (const id of [2, 3]) yield* Cached.set(new Search({ id }), id, { ttl: "1 second" })
       yield* TestClock.adjust("1 second")
       for (const id of [4, 5]) yield* Cached.set(new Search({ id }), id, { ttl: "1 hour" })
       expect(yield* Cached.has(new Search({ id: 1 }))).toBe(true)
       expect((yield* Cached.stats).removals).toMatchObject({ evicted: 0, expired: 2 })
-    }).pipe(Effect.provide(CacheLayer.memory().pipe(CacheLayer.withQuotas({ Search: 3 })))))
+    }
+  )
 
-  it.effect("very many that expire at once leave no list of them to be copied in one step", () =>
-    Effect.gen(function*() {
+  testIn(CacheLayer.memory({ capacity: Infinity }).pipe(CacheLayer.withQuotas({ Search: 1e6 })))(
+    "very many that expire at once leave no list of them to be copied in one step",
+    function*() {
       const count = 140_000
       const all = Array.from({ length: count }, (_, id) => [new Search({ id }), id] as const)
       yield* Cached.setMany(all, { ttl: "1 hour" })
@@ -221,20 +227,24 @@ describe("a quota", () => {
         deletes.mockRestore()
       }
       expect(smallest.reduce((a, b) => Math.min(a, b), 1)).toBeGreaterThan(0.9)
-    }).pipe(Effect.provide(CacheLayer.memory({ capacity: Infinity }).pipe(CacheLayer.withQuotas({ Search: 1e6 })))))
+    }
+  )
 
-  it.effect("keeps out what alone is too heavy, with the value that it would replace", () =>
-    Effect.gen(function*() {
+  testIn(CacheLayer.memory({ maxWeight: 100, weigher }).pipe(CacheLayer.withQuotas({ Search: 10 })))(
+    "keeps out what alone is too heavy, with the value that it would replace",
+    function*() {
       const key = new Search({ id: 1 })
       yield* Cached.set(key, 5)
       yield* Cached.set(key, 11)
       expect(yield* Cached.has(key)).toBe(false)
       expect(yield* Cached.ttl(Effect.succeed(12), key, { ttl: "1 hour" })).toBe(12)
       expect(yield* Cached.stats).toMatchObject({ size: 0, weight: 0 })
-    }).pipe(Effect.provide(CacheLayer.memory({ maxWeight: 100, weigher }).pipe(CacheLayer.withQuotas({ Search: 10 })))))
+    }
+  )
 
-  it.effect("begins again when memory is emptied, and takes what is just as heavy as it and as memory", () =>
-    Effect.gen(function*() {
+  testIn(CacheLayer.memory({ maxWeight: 10, weigher }).pipe(CacheLayer.withQuotas({ Search: 10 })))(
+    "begins again when memory is emptied, and takes what is just as heavy as it and as memory",
+    function*() {
       for (const id of [1, 2]) {
         yield* Cached.set(new Search({ id }), 10)
         yield* Cached.clear
@@ -244,10 +254,12 @@ describe("a quota", () => {
       expect(yield* Cached.stats).toMatchObject({ size: 2, weight: 10, evictions: 0 })
       yield* Cached.set(new Search({ id: 5 }), 10)
       expect(yield* Cached.stats).toMatchObject({ size: 1, weight: 10, evictions: 2 })
-    }).pipe(Effect.provide(CacheLayer.memory({ maxWeight: 10, weigher }).pipe(CacheLayer.withQuotas({ Search: 10 })))))
+    }
+  )
 
-  it.effect("holds although a listener writes while entries leave", () =>
-    Effect.gen(function*() {
+  testIn(CacheLayer.memory().pipe(CacheLayer.withQuotas({ Search: 3 })))(
+    "holds although a listener writes while entries leave",
+    function*() {
       let id = 1000
       yield* Cached.onRemoval(() => Cached.set(new Search({ id: id++ }), 1))
       for (let i = 0; i < 30; i++) {
@@ -255,7 +267,8 @@ describe("a quota", () => {
         yield* Effect.yieldNow
         expect((yield* weightsOf)("~Search")).toBeLessThanOrEqual(3)
       }
-    }).pipe(Effect.scoped, Effect.provide(CacheLayer.memory().pipe(CacheLayer.withQuotas({ Search: 3 })))))
+    }
+  )
 
   it.effect("survives a policy of a user that throws, or names what is not there", () => {
     let calls = 0
@@ -283,32 +296,33 @@ describe("a quota", () => {
     )
   })
 
-  it.effect("counts for the curve like any eviction by hand, which continues beside it", () =>
-    Effect.gen(function*() {
+  testIn(CacheLayer.memory({ curve: true }).pipe(CacheLayer.withQuotas({ Search: 5 })))(
+    "counts for the curve like any eviction by hand, which continues beside it",
+    function*() {
       yield* fill(Search, 100)
       expect((yield* Looking.curve).reads).toBe(100)
       expect((yield* Cached.stats).size).toBe(5)
-    }).pipe(Effect.provide(CacheLayer.memory({ curve: true }).pipe(CacheLayer.withQuotas({ Search: 5 })))))
+    }
+  )
 
-  it.effect("in two steps is the stricter one, and nothing where there is no memory", () =>
-    Effect.gen(function*() {
-      const twice = CacheLayer.memory().pipe(
-        CacheLayer.withQuotas({ Search: 5 }),
-        CacheLayer.withQuotas({ Search: 3, User: 2 })
-      )
-      yield* Effect.provide(
-        Effect.gen(function*() {
-          yield* fill(Search, 9)
-          yield* fill(User, 9)
-          expect((yield* Cached.stats).size).toBe(5)
-        }),
-        twice
-      )
-      const without = caches.find(({ memory }) => !memory)!
-      for (const cache of [without.layer(), CacheLayer.disabled]) {
-        yield* Effect.provide(fill(Search, 9), CacheLayer.withQuotas(cache, { Search: 3 }))
-      }
-    }))
+  test("in two steps is the stricter one, and nothing where there is no memory", function*() {
+    const twice = CacheLayer.memory().pipe(
+      CacheLayer.withQuotas({ Search: 5 }),
+      CacheLayer.withQuotas({ Search: 3, User: 2 })
+    )
+    yield* Effect.provide(
+      Effect.gen(function*() {
+        yield* fill(Search, 9)
+        yield* fill(User, 9)
+        expect((yield* Cached.stats).size).toBe(5)
+      }),
+      twice
+    )
+    const without = caches.find(({ memory }) => !memory)!
+    for (const cache of [without.layer(), CacheLayer.disabled]) {
+      yield* Effect.provide(fill(Search, 9), CacheLayer.withQuotas(cache, { Search: 3 }))
+    }
+  })
 })
 
 describe("quotas that are none", () => {
@@ -322,22 +336,22 @@ describe("quotas that are none", () => {
     }
   })
 
-  it.effect("a cache that is in use already refuses them", () =>
-    Effect.gen(function*() {
-      const shared = CacheLayer.memory()
-      const memoMap = yield* Layer.makeMemoMap
-      const scope = yield* Effect.scope
-      const first = yield* Layer.buildWithMemoMap(shared, memoMap, scope)
-      yield* Effect.provide(Cached.set("a", 1), first)
-      const exit = yield* Effect.exit(
-        Layer.buildWithMemoMap(CacheLayer.withQuotas(shared, { Search: 3 }), memoMap, scope)
-      )
-      expect(Exit.isFailure(exit) && String(exit.cause)).toContain("this one is in use")
-    }).pipe(Effect.scoped))
+  test("a cache that is in use already refuses them", function*() {
+    const shared = CacheLayer.memory()
+    const memoMap = yield* Layer.makeMemoMap
+    const scope = yield* Effect.scope
+    const first = yield* Layer.buildWithMemoMap(shared, memoMap, scope)
+    yield* Effect.provide(Cached.set("a", 1), first)
+    const exit = yield* Effect.exit(
+      Layer.buildWithMemoMap(CacheLayer.withQuotas(shared, { Search: 3 }), memoMap, scope)
+    )
+    expect(Exit.isFailure(exit) && String(exit.cause)).toContain("this one is in use")
+  })
 })
 
-it.live("under a TestClock beside the layer, a class over its quota loses what was read longest ago", () =>
-  Effect.gen(function*() {
+testIn(Layer.merge(CacheLayer.withQuotas(CacheLayer.memory(), { User: 2 }), TestClock.layer())).live(
+  "under a TestClock beside the layer, a class over its quota loses what was read longest ago",
+  function*() {
     const read = (id: number, ttl: Duration.Input) => Cached.ttl(Effect.succeed(id), new User({ id }), { ttl })
     yield* read(1, "10 minutes")
     yield* read(2, "1 hour")
@@ -352,4 +366,5 @@ it.live("under a TestClock beside the layer, a class over its quota loses what w
     yield* TestClock.setTime(600_000)
     yield* read(4, "1 hour")
     expect(yield* numbers).toEqual(["3", "4"])
-  }).pipe(Effect.provide([CacheLayer.withQuotas(CacheLayer.memory(), { User: 2 }), TestClock.layer()])))
+  }
+)

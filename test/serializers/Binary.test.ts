@@ -9,6 +9,7 @@ import { Json } from "effect-cached/serializers/Json"
 import { Structured } from "effect-cached/serializers/Structured"
 import { serializerLaws } from "effect-cached/testing"
 import { thirdOf } from "../support/everything.ts"
+import { test } from "../support/tests.ts"
 
 const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes)
 
@@ -41,12 +42,11 @@ const report: typeof Report.Type = {
 }
 
 describe("Binary", () => {
-  it.effect("is smaller than JSON", () =>
-    Effect.gen(function*() {
-      const binary = yield* Binary.make(Report).encode(report, "id")
-      const json = yield* Json.make(Report).encode(report, "id")
-      expect(binary.length).toBeLessThan(json.length / 2)
-    }))
+  test("is smaller than JSON", function*() {
+    const binary = yield* Binary.make(Report).encode(report, "id")
+    const json = yield* Json.make(Report).encode(report, "id")
+    expect(binary.length).toBeLessThan(json.length / 2)
+  })
 
   it("answers at once where the schema does, so that a read needs no fiber", () => {
     const codec = Binary.make(Report)
@@ -55,40 +55,36 @@ describe("Binary", () => {
     expect(codec.decode(bytes.value as Uint8Array, "id")).toEqual(Exit.succeed(report))
   })
 
-  it.effect("answers bytes of its own, not a view into a shared buffer", () =>
-    Effect.gen(function*() {
-      const bytes = yield* Binary.make(Report).encode(report, "id")
-      expect(bytes.buffer.byteLength).toBe(bytes.length)
-    }))
+  test("answers bytes of its own, not a view into a shared buffer", function*() {
+    const bytes = yield* Binary.make(Report).encode(report, "id")
+    expect(bytes.buffer.byteLength).toBe(bytes.length)
+  })
 
-  it.effect("keeps half a surrogate pair and U+FFFD apart, wherever they are", () =>
-    Effect.gen(function*() {
-      const schema = Schema.Record(Schema.String, Schema.Array(Schema.String))
-      const codec = Binary.make(schema)
-      for (const odd of ["\ud800", "\ufffd", "a\udc00b", "\uffef", "\ufffe"]) {
-        const value = { [odd]: ["plain", odd] }
-        expect(yield* codec.decode(yield* codec.encode(value, "id"), "id")).toStrictEqual(value)
-      }
-    }))
+  test("keeps half a surrogate pair and U+FFFD apart, wherever they are", function*() {
+    const schema = Schema.Record(Schema.String, Schema.Array(Schema.String))
+    const codec = Binary.make(schema)
+    for (const odd of ["\ud800", "\ufffd", "a\udc00b", "\uffef", "\ufffe"]) {
+      const value = { [odd]: ["plain", odd] }
+      expect(yield* codec.decode(yield* codec.encode(value, "id"), "id")).toStrictEqual(value)
+    }
+  })
 })
 
 describe("IndentedJson", () => {
-  it.effect("is read by Json, and reads what Json wrote", () =>
-    Effect.gen(function*() {
-      const [indented, plain] = [IndentedJson.make(Report), Json.make(Report)]
-      expect(indented.id).toBe(plain.id)
-      expect(yield* plain.decode(yield* indented.encode(report, "id"), "id")).toEqual(report)
-      expect(yield* indented.decode(yield* plain.encode(report, "id"), "id")).toEqual(report)
-    }))
+  test("is read by Json, and reads what Json wrote", function*() {
+    const [indented, plain] = [IndentedJson.make(Report), Json.make(Report)]
+    expect(indented.id).toBe(plain.id)
+    expect(yield* plain.decode(yield* indented.encode(report, "id"), "id")).toEqual(report)
+    expect(yield* indented.decode(yield* plain.encode(report, "id"), "id")).toEqual(report)
+  })
 
-  it.effect("writes a line for each property", () =>
-    Effect.gen(function*() {
-      const bytes = yield* IndentedJson.make(Schema.Struct({ a: Schema.Number, b: Schema.String })).encode({
-        a: 1,
-        b: "é"
-      }, "id")
-      expect(text(bytes)).toBe("{\n  \"a\": 1,\n  \"b\": \"é\"\n}\n")
-    }))
+  test("writes a line for each property", function*() {
+    const bytes = yield* IndentedJson.make(Schema.Struct({ a: Schema.Number, b: Schema.String })).encode({
+      a: 1,
+      b: "é"
+    }, "id")
+    expect(text(bytes)).toBe("{\n  \"a\": 1,\n  \"b\": \"é\"\n}\n")
+  })
 })
 
 describe("Serializer.make", () => {
@@ -99,35 +95,33 @@ describe("Serializer.make", () => {
     decode: (bytes) => text(bytes).split("\n")
   })
 
-  it.effect("gives a format the schema's JSON form, and checks what comes back", () =>
-    Effect.gen(function*() {
-      const codec = lines.make(Schema.Array(Schema.Date))
-      const bytes = yield* codec.encode([new Date(0), new Date(1)], "id")
-      expect(text(bytes)).toBe("1970-01-01T00:00:00.000Z\n1970-01-01T00:00:00.001Z")
-      expect(yield* codec.decode(bytes, "id")).toEqual([new Date(0), new Date(1)])
-      const error = yield* Effect.flip(lines.make(Schema.Array(Schema.Literals(["a"]))).decode(bytes, "id"))
-      expect(error).toMatchObject({ _tag: "SerializerError", serializer: "lines", operation: "decode" })
-    }))
+  test("gives a format the schema's JSON form, and checks what comes back", function*() {
+    const codec = lines.make(Schema.Array(Schema.Date))
+    const bytes = yield* codec.encode([new Date(0), new Date(1)], "id")
+    expect(text(bytes)).toBe("1970-01-01T00:00:00.000Z\n1970-01-01T00:00:00.001Z")
+    expect(yield* codec.decode(bytes, "id")).toEqual([new Date(0), new Date(1)])
+    const error = yield* Effect.flip(lines.make(Schema.Array(Schema.Literals(["a"]))).decode(bytes, "id"))
+    expect(error).toMatchObject({ _tag: "SerializerError", serializer: "lines", operation: "decode" })
+  })
 
-  it.effect("makes what the format throws or answers wrongly a SerializerError without the value (F20)", () =>
-    Effect.gen(function*() {
-      const fail = (value: unknown): never => {
-        throw new Error(`cannot do ${String(value)}`)
-      }
-      const throwing = Serializer.make({ name: "throwing", extension: ".x", encode: fail, decode: fail })
-      const wrong = Serializer.make({ name: "wrong", extension: ".x", encode: (() => 1) as never, decode: () => 1 })
-      const errors = [
-        yield* Effect.flip(throwing.make<string, never>(undefined).encode("hunter2", "id")),
-        yield* Effect.flip(throwing.make<string, never>(undefined).decode(new TextEncoder().encode("hunter2"), "id")),
-        yield* Effect.flip(wrong.make<string, never>(undefined).encode("hunter2", "id"))
-      ]
-      expect(errors.map(({ _tag, operation }) => [_tag, operation])).toEqual([
-        ["SerializerError", "encode"],
-        ["SerializerError", "decode"],
-        ["SerializerError", "encode"]
-      ])
-      expect(errors.map(String).join() + JSON.stringify(errors)).not.toContain("hunter2")
-    }))
+  test("makes what the format throws or answers wrongly a SerializerError without the value (F20)", function*() {
+    const fail = (value: unknown): never => {
+      throw new Error(`cannot do ${String(value)}`)
+    }
+    const throwing = Serializer.make({ name: "throwing", extension: ".x", encode: fail, decode: fail })
+    const wrong = Serializer.make({ name: "wrong", extension: ".x", encode: (() => 1) as never, decode: () => 1 })
+    const errors = [
+      yield* Effect.flip(throwing.make<string, never>(undefined).encode("hunter2", "id")),
+      yield* Effect.flip(throwing.make<string, never>(undefined).decode(new TextEncoder().encode("hunter2"), "id")),
+      yield* Effect.flip(wrong.make<string, never>(undefined).encode("hunter2", "id"))
+    ]
+    expect(errors.map(({ _tag, operation }) => [_tag, operation])).toEqual([
+      ["SerializerError", "encode"],
+      ["SerializerError", "decode"],
+      ["SerializerError", "encode"]
+    ])
+    expect(errors.map(String).join() + JSON.stringify(errors)).not.toContain("hunter2")
+  })
 
   it("gives another id to another name, above those of this library", () => {
     const named = (name: string) =>

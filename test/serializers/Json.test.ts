@@ -4,6 +4,7 @@ import { Effect, Exit, Option, Redacted, Schema, SchemaTransformation } from "ef
 import { CacheError } from "effect-cached"
 import { Serializer } from "effect-cached/adapters"
 import { Json } from "effect-cached/serializers/Json"
+import { test } from "../support/tests.ts"
 
 const standard = Effect.runSync(Effect.gen(function*() {
   return yield* Serializer.Serializer
@@ -18,53 +19,50 @@ describe("Json", () => {
     expect(codec.decode(bytes.value as Uint8Array, "id")).toEqual(Exit.succeed(value))
   })
 
-  it.effect("runs transformations that are asynchronous, or need services", () =>
-    Effect.gen(function*() {
-      const Slow = Schema.String.pipe(Schema.decodeTo(
-        Schema.String,
-        SchemaTransformation.transformEffect({
-          decode: (text: string) => Effect.as(Effect.yieldNow, `${text}!`),
-          encode: (text: string) => Effect.as(Effect.yieldNow, text.slice(0, -1))
-        } as never)
-      )) as unknown as Schema.Codec<string, string>
-      const codec = Json.make(Slow)
-      const bytes = yield* codec.encode("a!", "id")
-      expect(new TextDecoder().decode(bytes)).toBe("\"a\"")
-      expect(yield* codec.decode(bytes, "id")).toBe("a!")
-    }))
+  test("runs transformations that are asynchronous, or need services", function*() {
+    const Slow = Schema.String.pipe(Schema.decodeTo(
+      Schema.String,
+      SchemaTransformation.transformEffect({
+        decode: (text: string) => Effect.as(Effect.yieldNow, `${text}!`),
+        encode: (text: string) => Effect.as(Effect.yieldNow, text.slice(0, -1))
+      } as never)
+    )) as unknown as Schema.Codec<string, string>
+    const codec = Json.make(Slow)
+    const bytes = yield* codec.encode("a!", "id")
+    expect(new TextDecoder().decode(bytes)).toBe("\"a\"")
+    expect(yield* codec.decode(bytes, "id")).toBe("a!")
+  })
 
-  it.effect("an error that a transformation throws or dies of is a SerializerError without the value (F20)", () =>
-    Effect.gen(function*() {
-      const throwing = (text: string): never => {
-        throw new Error(`no ${text}`)
+  test("an error that a transformation throws or dies of is a SerializerError without the value (F20)", function*() {
+    const throwing = (text: string): never => {
+      throw new Error(`no ${text}`)
+    }
+    const bad = [
+      SchemaTransformation.transform({ decode: throwing, encode: throwing }),
+      SchemaTransformation.transformEffect({
+        decode: (text: string) => Effect.die(`no ${text}`),
+        encode: (text: string) => Effect.die(`no ${text}`)
+      })
+    ]
+    for (const transformation of bad) {
+      const codec = Json.make<string, never>(Schema.String.pipe(Schema.decodeTo(Schema.String, transformation)))
+      for (
+        const effect of [codec.decode(new TextEncoder().encode("\"hunter2\""), "id"), codec.encode("hunter2", "id")]
+      ) {
+        const error = yield* Effect.flip(effect as Effect.Effect<unknown, CacheError.SerializerError>)
+        expect(error._tag).toBe("SerializerError")
+        expect(JSON.stringify(error) + String(error)).not.toContain("hunter2")
       }
-      const bad = [
-        SchemaTransformation.transform({ decode: throwing, encode: throwing }),
-        SchemaTransformation.transformEffect({
-          decode: (text: string) => Effect.die(`no ${text}`),
-          encode: (text: string) => Effect.die(`no ${text}`)
-        })
-      ]
-      for (const transformation of bad) {
-        const codec = Json.make<string, never>(Schema.String.pipe(Schema.decodeTo(Schema.String, transformation)))
-        for (
-          const effect of [codec.decode(new TextEncoder().encode("\"hunter2\""), "id"), codec.encode("hunter2", "id")]
-        ) {
-          const error = yield* Effect.flip(effect as Effect.Effect<unknown, CacheError.SerializerError>)
-          expect(error._tag).toBe("SerializerError")
-          expect(JSON.stringify(error) + String(error)).not.toContain("hunter2")
-        }
-      }
-    }))
+    }
+  })
 
-  it.effect("names the place that does not fit", () =>
-    Effect.gen(function*() {
-      const schema = Schema.Struct({ list: Schema.Array(Schema.Struct({ n: Schema.Number })) })
-      const error = yield* Effect.flip(
-        Json.make(schema).decode(new TextEncoder().encode("{\"list\":[{\"n\":1},{\"n\":\"x\"}]}"), "id")
-      )
-      expect(error.message).toContain("at [list][1][n]")
-    }))
+  test("names the place that does not fit", function*() {
+    const schema = Schema.Struct({ list: Schema.Array(Schema.Struct({ n: Schema.Number })) })
+    const error = yield* Effect.flip(
+      Json.make(schema).decode(new TextEncoder().encode("{\"list\":[{\"n\":1},{\"n\":\"x\"}]}"), "id")
+    )
+    expect(error.message).toContain("at [list][1][n]")
+  })
 })
 
 describe("the standard serializer", () => {

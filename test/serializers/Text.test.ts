@@ -8,6 +8,7 @@ import { Bytes } from "effect-cached/serializers/Bytes"
 import { Json } from "effect-cached/serializers/Json"
 import { Text } from "effect-cached/serializers/Text"
 import { hostileBytes, refused, roundTrip, survives, valueOf } from "../support/fuzz.ts"
+import { test } from "../support/tests.ts"
 
 const text = (bytes: Uint8Array) => new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes)
 
@@ -119,24 +120,22 @@ describe("Serializer.byClass", () => {
   }
   const layer = CacheLayer.layer({ memory: false })
 
-  it.effect("chooses by the name of the key class", () =>
-    Effect.gen(function*() {
-      const page = new Page({ path: "/" })
-      const user = new User({ id: 1 })
-      expect(yield* stored(layer, Cached.set(page, "<p>", { ttl: "1 hour" }), CacheKey.id(page))).toBe("<p>")
-      expect(yield* stored(layer, Cached.set(user, [1], { ttl: "1 hour" }), CacheKey.id(user))).toBe("[1]")
-      expect(yield* stored(layer, Cached.set("plain", "a", { ttl: "1 hour" }), "plain")).toBe("\"a\"")
-    }))
+  test("chooses by the name of the key class", function*() {
+    const page = new Page({ path: "/" })
+    const user = new User({ id: 1 })
+    expect(yield* stored(layer, Cached.set(page, "<p>", { ttl: "1 hour" }), CacheKey.id(page))).toBe("<p>")
+    expect(yield* stored(layer, Cached.set(user, [1], { ttl: "1 hour" }), CacheKey.id(user))).toBe("[1]")
+    expect(yield* stored(layer, Cached.set("plain", "a", { ttl: "1 hour" }), "plain")).toBe("\"a\"")
+  })
 
-  it.effect("stores a failure as JSON where the format does not hold it", () =>
-    Effect.gen(function*() {
-      const page = new Page({ path: "/" })
-      const failing = Effect.fail({ reason: 1 }).pipe(
-        Cached.ttl(page, { ttl: "1 hour", when: () => true }),
-        Effect.flip
-      )
-      expect(yield* stored(layer, failing, CacheKey.id(page))).toBe("{\"reason\":1}")
-    }))
+  test("stores a failure as JSON where the format does not hold it", function*() {
+    const page = new Page({ path: "/" })
+    const failing = Effect.fail({ reason: 1 }).pipe(
+      Cached.ttl(page, { ttl: "1 hour", when: () => true }),
+      Effect.flip
+    )
+    expect(yield* stored(layer, failing, CacheKey.id(page))).toBe("{\"reason\":1}")
+  })
 
   it("refuses what is no serializer", () => {
     for (

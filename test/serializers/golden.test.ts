@@ -1,5 +1,5 @@
 /** Golden bytes: what this release writes, later releases read. More are in the tests of the other formats. */
-import { expect, it } from "@effect/vitest"
+import { expect } from "@effect/vitest"
 import { Effect, Layer, Schema, Stream } from "effect"
 import { Cached, CacheLayer } from "effect-cached"
 import { type CacheEntry, Serializer, Store } from "effect-cached/adapters"
@@ -10,6 +10,7 @@ import { Json } from "effect-cached/serializers/Json"
 import { Structured } from "effect-cached/serializers/Structured"
 import { singly } from "../../src/testing/internal/singly.ts"
 import { isSame } from "../../src/testing/law.ts"
+import { test } from "../support/tests.ts"
 import { wrapIn } from "./support.ts"
 
 const fromBase64 = (text: string): Uint8Array => Uint8Array.from(atob(text), (byte) => byte.charCodeAt(0))
@@ -45,21 +46,19 @@ const rows: ReadonlyArray<readonly [Serializer.Serializer, string]> = [
   ]
 ]
 
-it.effect.each(rows.map(([serializer, golden]) => [serializer.name, serializer, golden] as const))(
+test.each(rows.map(([serializer, golden]) => [serializer.name, serializer, golden] as const))(
   "of %s, with a schema",
-  ([, serializer, golden]) =>
-    Effect.gen(function*() {
-      const codec = serializer.make(Row)
-      expect(isSame(yield* codec.decode(fromBase64(golden), "id"), row)).toBe(true)
-      expect(Buffer.from(yield* codec.encode(row, "id")).toString("base64")).toBe(golden)
-    })
+  function*([, serializer, golden]) {
+    const codec = serializer.make(Row)
+    expect(isSame(yield* codec.decode(fromBase64(golden), "id"), row)).toBe(true)
+    expect(Buffer.from(yield* codec.encode(row, "id")).toString("base64")).toBe(golden)
+  }
 )
 
-it.effect("of Binary, for text that its format does not hold", () =>
-  Effect.gen(function*() {
-    const codec = Binary.make(Schema.String)
-    expect(yield* codec.decode(fromBase64("ASLvv70i"), "id")).toBe("\ufffd")
-  }))
+test("of Binary, for text that its format does not hold", function*() {
+  const codec = Binary.make(Schema.String)
+  expect(yield* codec.decode(fromBase64("ASLvv70i"), "id")).toBe("\ufffd")
+})
 
 const values: ReadonlyArray<readonly [name: string, value: unknown, golden: string]> = [
   ["JSON", { a: [1, "é", null] }, "AnsiYSI6WzEsIsOpIixudWxsXX0="],
@@ -86,12 +85,11 @@ const values: ReadonlyArray<readonly [name: string, value: unknown, golden: stri
   ]
 ]
 
-it.effect.each(values)("of Structured, without a schema: %s", ([, value, golden]) =>
-  Effect.gen(function*() {
-    const codec = Structured.make<unknown, never>(undefined)
-    expect(isSame(yield* codec.decode(fromBase64(golden), "id"), value)).toBe(true)
-    expect(Buffer.from(yield* codec.encode(value, "id")).toString("base64")).toBe(golden)
-  }))
+test.each(values)("of Structured, without a schema: %s", function*([, value, golden]) {
+  const codec = Structured.make<unknown, never>(undefined)
+  expect(isSame(yield* codec.decode(fromBase64(golden), "id"), value)).toBe(true)
+  expect(Buffer.from(yield* codec.encode(value, "id")).toString("base64")).toBe(golden)
+})
 
 type Written = readonly [id: string, meta: CacheEntry.Meta, payload: string]
 
@@ -152,17 +150,13 @@ const streams: ReadonlyArray<readonly [wrappers: ReadonlyArray<string>, written:
   ]
 ]
 
-it.effect.each(streams)(
-  "of the pages and the manifest of a stream, wrapped in %j",
-  ([names, written]) =>
-    Effect.gen(function*() {
-      const store = MemoryStore.make()
-      for (const [id, meta, payload] of written) yield* singly(store).set(id, { meta, payload: fromBase64(payload) })
-      const layer = CacheLayer.layer({ memory: false }).pipe(
-        Layer.provide(Layer.succeed(Store.Store, store)),
-        Layer.provide(Layer.succeed(Serializer.Serializer, wrapIn(Json, names)))
-      )
-      const stored = Stream.die("it was stored").pipe(Cached.stream("rows", { ttl: "1 hour" }))
-      expect(yield* Effect.provide(Stream.runCollect(stored), layer)).toEqual(["a", "b"])
-    })
-)
+test.each(streams)("of the pages and the manifest of a stream, wrapped in %j", function*([names, written]) {
+  const store = MemoryStore.make()
+  for (const [id, meta, payload] of written) yield* singly(store).set(id, { meta, payload: fromBase64(payload) })
+  const layer = CacheLayer.layer({ memory: false }).pipe(
+    Layer.provide(Layer.succeed(Store.Store, store)),
+    Layer.provide(Layer.succeed(Serializer.Serializer, wrapIn(Json, names)))
+  )
+  const stored = Stream.die("it was stored").pipe(Cached.stream("rows", { ttl: "1 hour" }))
+  expect(yield* Effect.provide(Stream.runCollect(stored), layer)).toEqual(["a", "b"])
+})

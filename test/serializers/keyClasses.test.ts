@@ -14,6 +14,7 @@ import { Text } from "effect-cached/serializers/Text"
 import { readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { tempDirectory } from "../support/tempDirectory.ts"
+import { test } from "../support/tests.ts"
 import { keys } from "./support.ts"
 
 const Rows = Schema.Array(Schema.Struct({ city: Schema.String, celsius: Schema.Number }))
@@ -48,62 +49,57 @@ const stored = (serializer: Serializer.Serializer) =>
   })
 
 describe("a key class that names its serializer", () => {
-  it.effect("PE-03 · is stored by it, and other keys by that of the cache", () =>
-    Effect.gen(function*() {
-      expect(yield* stored(Json)).toEqual({ weather: "city,celsius\r\nBerlin,21\r\n", total: "5" })
-    }))
+  test("PE-03 · is stored by it, and other keys by that of the cache", function*() {
+    expect(yield* stored(Json)).toEqual({ weather: "city,celsius\r\nBerlin,21\r\n", total: "5" })
+  })
 
-  it.effect("keeps the wrappers of the cache around it", () =>
-    Effect.gen(function*() {
-      const hidden = yield* stored(Encrypted.make(Json, keys))
-      expect(hidden.weather).not.toContain("Berlin")
-      const signed = yield* stored(Signed.make(Compressed.make(Json), keys))
-      expect(signed.weather).toContain("city,celsius\r\nBerlin,21\r\n")
-      expect(signed.weather.length).toBeGreaterThan(60)
-      const byClass = yield* stored(Serializer.byClass({ default: Encrypted.make(Json, keys), Other: Text }))
-      expect(byClass.weather).not.toContain("Berlin")
-      const inside = yield* stored(Encrypted.make(Serializer.byClass({ default: Json, Other: Text }), keys))
-      expect(inside.weather).not.toContain("Berlin")
-    }))
+  test("keeps the wrappers of the cache around it", function*() {
+    const hidden = yield* stored(Encrypted.make(Json, keys))
+    expect(hidden.weather).not.toContain("Berlin")
+    const signed = yield* stored(Signed.make(Compressed.make(Json), keys))
+    expect(signed.weather).toContain("city,celsius\r\nBerlin,21\r\n")
+    expect(signed.weather.length).toBeGreaterThan(60)
+    const byClass = yield* stored(Serializer.byClass({ default: Encrypted.make(Json, keys), Other: Text }))
+    expect(byClass.weather).not.toContain("Berlin")
+    const inside = yield* stored(Encrypted.make(Serializer.byClass({ default: Json, Other: Text }), keys))
+    expect(inside.weather).not.toContain("Berlin")
+  })
 
-  it.effect("Serializer.byClass takes precedence for the classes that it names", () =>
-    Effect.gen(function*() {
-      const { weather } = yield* stored(Serializer.byClass({ default: Json, Weather: Ndjson }))
-      expect(weather).toBe(`{"city":"Berlin","celsius":21}\n`)
-    }))
+  test("Serializer.byClass takes precedence for the classes that it names", function*() {
+    const { weather } = yield* stored(Serializer.byClass({ default: Json, Weather: Ndjson }))
+    expect(weather).toBe(`{"city":"Berlin","celsius":21}\n`)
+  })
 
-  it.effect("may name one with wrappers, but none that the cache has too", () =>
-    Effect.gen(function*() {
-      class Secret extends CacheKey.Class<Secret>()("Secret", {
-        success: Schema.String,
-        serializer: Encrypted.make(Text, keys)
-      }) {}
-      const set = (serializer: Serializer.Serializer) => {
-        const store = MemoryStore.make()
-        return Effect.andThen(Cached.set(new Secret(), "a"), Cached.getOption(new Secret())).pipe(
-          Effect.provide(CacheLayer.layer({ memory: false })),
-          Effect.provideService(Store.Store, store),
-          Effect.provideService(Serializer.Serializer, serializer)
-        )
-      }
-      expect(yield* set(Json)).toEqual(Option.some("a"))
-      expect(yield* set(Signed.make(Json, keys))).toEqual(Option.some("a"))
-      const exit = yield* Effect.exit(set(Encrypted.make(Json, keys)))
-      expect(String(exit)).toContain("CacheConfigError")
-      expect(String(exit)).toContain("\"text+encrypted\", which is already encrypted")
-    }))
-
-  it.effect("fails before a load if its serializer does not hold its schema", () =>
-    Effect.gen(function*() {
-      class Wrong extends CacheKey.Class<Wrong>()("Wrong", { success: Schema.Number, serializer: Csv }) {}
-      let loads = 0
-      const load = Effect.sync(() => ++loads).pipe(Cached.ttl(new Wrong(), { ttl: "1 hour" }))
-      const layer = CacheLayer.layer().pipe(Layer.provide(MemoryStore.layer))
-      expect(String(yield* Effect.exit(Effect.provide(load, layer)))).toContain(
-        "holds only schemas of arrays of structs"
+  test("may name one with wrappers, but none that the cache has too", function*() {
+    class Secret extends CacheKey.Class<Secret>()("Secret", {
+      success: Schema.String,
+      serializer: Encrypted.make(Text, keys)
+    }) {}
+    const set = (serializer: Serializer.Serializer) => {
+      const store = MemoryStore.make()
+      return Effect.andThen(Cached.set(new Secret(), "a"), Cached.getOption(new Secret())).pipe(
+        Effect.provide(CacheLayer.layer({ memory: false })),
+        Effect.provideService(Store.Store, store),
+        Effect.provideService(Serializer.Serializer, serializer)
       )
-      expect(loads).toBe(0)
-    }))
+    }
+    expect(yield* set(Json)).toEqual(Option.some("a"))
+    expect(yield* set(Signed.make(Json, keys))).toEqual(Option.some("a"))
+    const exit = yield* Effect.exit(set(Encrypted.make(Json, keys)))
+    expect(String(exit)).toContain("CacheConfigError")
+    expect(String(exit)).toContain("\"text+encrypted\", which is already encrypted")
+  })
+
+  test("fails before a load if its serializer does not hold its schema", function*() {
+    class Wrong extends CacheKey.Class<Wrong>()("Wrong", { success: Schema.Number, serializer: Csv }) {}
+    let loads = 0
+    const load = Effect.sync(() => ++loads).pipe(Cached.ttl(new Wrong(), { ttl: "1 hour" }))
+    const layer = CacheLayer.layer().pipe(Layer.provide(MemoryStore.layer))
+    expect(String(yield* Effect.exit(Effect.provide(load, layer)))).toContain(
+      "holds only schemas of arrays of structs"
+    )
+    expect(loads).toBe(0)
+  })
 
   it("refuses what is no serializer", () => {
     for (const serializer of ["csv", {}, null, () => Csv]) {
@@ -147,38 +143,37 @@ describe("stores on disk", () => {
       ".csv.enc"
     ]
   ]
-  it.live.each(choices)(
+  test.live.each(choices)(
     "a file has the extension of its content, chosen by %s",
-    ([, serializer, extension]) =>
-      Effect.gen(function*() {
-        const directory = join(yield* tempDirectory, "answers")
-        const layer = CacheLayer.files({ directory, serializer, memory: false })
-        const run = <A, E>(effect: Effect.Effect<A, E, Caching.Caching>) => Effect.provide(effect, layer)
-        expect(yield* run(both)).toEqual([Option.some(rows), Option.some(5)])
-        expect(filesOf(directory).filter((file) => file.endsWith(extension))).toHaveLength(1)
-        expect(readdirSync(directory).some((file) => file.startsWith("Total") && file.endsWith(serializer.extension)))
-          .toBe(
-            true
-          )
-        // A failure is JSON, so its file has another extension, and takes the place of the value's.
-        const failing = Effect.fail({ reason: "down" }).pipe(
-          Cached.ttl(weather, { ttl: "1 hour", when: () => true }),
-          Effect.flip
+    function*([, serializer, extension]) {
+      const directory = join(yield* tempDirectory, "answers")
+      const layer = CacheLayer.files({ directory, serializer, memory: false })
+      const run = <A, E>(effect: Effect.Effect<A, E, Caching.Caching>) => Effect.provide(effect, layer)
+      expect(yield* run(both)).toEqual([Option.some(rows), Option.some(5)])
+      expect(filesOf(directory).filter((file) => file.endsWith(extension))).toHaveLength(1)
+      expect(readdirSync(directory).some((file) => file.startsWith("Total") && file.endsWith(serializer.extension)))
+        .toBe(
+          true
         )
-        yield* run(Cached.invalidate(weather))
-        expect(filesOf(directory)).toEqual([])
-        expect(yield* run(failing)).toEqual({ reason: "down" })
-        expect(filesOf(directory)).toHaveLength(2)
-        yield* run(Cached.set(weather, rows))
-        expect(filesOf(directory)).toHaveLength(2)
-        expect(yield* run(Cached.getOption(weather))).toEqual(Option.some(rows))
-        if (extension === ".csv") {
-          expect(readFileSync(join(directory, filesOf(directory).find((file) => file.endsWith(".csv"))!), "utf8")).toBe(
-            "city,celsius\r\nBerlin,21\r\n"
-          )
-        }
-        yield* run(Cached.invalidate(weather))
-        expect(filesOf(directory)).toEqual([])
-      })
+      // A failure is JSON, so its file has another extension, and takes the place of the value's.
+      const failing = Effect.fail({ reason: "down" }).pipe(
+        Cached.ttl(weather, { ttl: "1 hour", when: () => true }),
+        Effect.flip
+      )
+      yield* run(Cached.invalidate(weather))
+      expect(filesOf(directory)).toEqual([])
+      expect(yield* run(failing)).toEqual({ reason: "down" })
+      expect(filesOf(directory)).toHaveLength(2)
+      yield* run(Cached.set(weather, rows))
+      expect(filesOf(directory)).toHaveLength(2)
+      expect(yield* run(Cached.getOption(weather))).toEqual(Option.some(rows))
+      if (extension === ".csv") {
+        expect(readFileSync(join(directory, filesOf(directory).find((file) => file.endsWith(".csv"))!), "utf8")).toBe(
+          "city,celsius\r\nBerlin,21\r\n"
+        )
+      }
+      yield* run(Cached.invalidate(weather))
+      expect(filesOf(directory)).toEqual([])
+    }
   )
 })

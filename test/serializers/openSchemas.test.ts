@@ -9,6 +9,7 @@ import { Binary } from "effect-cached/serializers/Binary"
 import { IndentedJson } from "effect-cached/serializers/IndentedJson"
 import { Json } from "effect-cached/serializers/Json"
 import { Structured } from "effect-cached/serializers/Structured"
+import { test } from "../support/tests.ts"
 
 class Page extends Schema.Class<Page>("Page")({ data: Schema.Any }) {}
 class Shaped extends Schema.Class<Shaped>("Shaped")({ data: Schema.ObjectKeyword }) {}
@@ -96,58 +97,50 @@ describe.each(Object.entries(serializers))("%s", (_, serializer) => {
   describe.each(shapes)("%s", (_, schema, at) => {
     const codec = serializer.make(schema)
 
-    it.effect.each(others.filter(([, value]) => isObject(value)))("refuses %s", ([, value]) =>
-      Effect.gen(function*() {
-        expect(yield* Effect.flip(codec.encode(at(value), "id"))).toMatchObject({
-          _tag: "SerializerError",
-          operation: "encode"
-        })
-      }))
+    test.each(others.filter(([, value]) => isObject(value)))("refuses %s", function*([, value]) {
+      expect(yield* Effect.flip(codec.encode(at(value), "id"))).toMatchObject({
+        _tag: "SerializerError",
+        operation: "encode"
+      })
+    })
 
-    it.effect("takes what is JSON", () =>
-      Effect.gen(function*() {
-        const value = at({ a: [1, "a", null, { b: true }], __proto: {} })
-        expect(yield* codec.decode(yield* codec.encode(value, "id"), "id")).toStrictEqual(value)
-      }))
+    test("takes what is JSON", function*() {
+      const value = at({ a: [1, "a", null, { b: true }], __proto: {} })
+      expect(yield* codec.decode(yield* codec.encode(value, "id"), "id")).toStrictEqual(value)
+    })
   })
 })
 
 describe.each(shapes)("Structured, %s", (_, schema, at) => {
   const codec = Structured.make(schema)
 
-  it.effect.each(others.filter(([, value]) => isObject(value)))(
-    "keeps %s as it is, or refuses it",
-    ([, value]) =>
-      Effect.gen(function*() {
-        const exit = yield* Effect.exit(
-          Effect.flatMap(codec.encode(at(value), "id"), (bytes) => codec.decode(bytes, "id"))
-        )
-        if (Exit.isSuccess(exit)) expect(exit.value).toStrictEqual(at(value))
-        else expect(exit).toMatchObject(Exit.fail({ _tag: "SerializerError", operation: "encode" }))
-      })
-  )
+  test.each(others.filter(([, value]) => isObject(value)))("keeps %s as it is, or refuses it", function*([, value]) {
+    const exit = yield* Effect.exit(
+      Effect.flatMap(codec.encode(at(value), "id"), (bytes) => codec.decode(bytes, "id"))
+    )
+    if (Exit.isSuccess(exit)) expect(exit.value).toStrictEqual(at(value))
+    else expect(exit).toMatchObject(Exit.fail({ _tag: "SerializerError", operation: "encode" }))
+  })
 
-  it.effect("has room for a Date and a Map", () =>
-    Effect.gen(function*() {
-      for (const value of [new Date(0), new Map([[1, new Set([2])]])]) {
-        expect(yield* codec.decode(yield* codec.encode(at(value), "id"), "id")).toStrictEqual(at(value))
-      }
-    }))
+  test("has room for a Date and a Map", function*() {
+    for (const value of [new Date(0), new Map([[1, new Set([2])]])]) {
+      expect(yield* codec.decode(yield* codec.encode(at(value), "id"), "id")).toStrictEqual(at(value))
+    }
+  })
 })
 
 describe("the place", () => {
   const placeOf = (schema: Schema.Codec<any, any>, value: unknown) =>
     Effect.map(Effect.flip(Json.make(schema).encode(value, "id")), (error: SerializerError) => error.message)
 
-  it.effect("is named, through the schema and below its open part", () =>
-    Effect.gen(function*() {
-      const schema = Schema.Struct({ pages: Schema.Array(Schema.Struct({ data: Schema.Any })) })
-      const value = { pages: [{ data: 1 }, { data: { rows: [{ at: new Date(0) }] } }] }
-      expect(yield* placeOf(schema, value)).toContain("at [pages][1][data][rows][0][at]")
-      expect(yield* placeOf(Schema.ObjectKeyword, { at: [new Date(0)] })).toContain("at [at][0]")
-    }))
+  test("is named, through the schema and below its open part", function*() {
+    const schema = Schema.Struct({ pages: Schema.Array(Schema.Struct({ data: Schema.Any })) })
+    const value = { pages: [{ data: 1 }, { data: { rows: [{ at: new Date(0) }] } }] }
+    expect(yield* placeOf(schema, value)).toContain("at [pages][1][data][rows][0][at]")
+    expect(yield* placeOf(Schema.ObjectKeyword, { at: [new Date(0)] })).toContain("at [at][0]")
+  })
 
-  it.effect.each([
+  test.each([
     ["an optional field", Schema.Struct({ data: Schema.optional(Schema.Any) })],
     ["an alternative", Schema.Struct({ data: Schema.Union([Schema.Int, Schema.ObjectKeyword]) })],
     ["a field that may be null", Schema.Struct({ data: Schema.NullOr(Schema.Struct({ at: Schema.Any })) })],
@@ -155,26 +148,23 @@ describe("the place", () => {
       "an alternative of structures",
       Schema.Union([Schema.Struct({ a: Schema.Int }), Schema.Struct({ data: Schema.Any })])
     ]
-  ])("is named below %s", ([, schema]) =>
-    Effect.gen(function*() {
-      const message = yield* placeOf(schema as never, { data: { at: new Date(0) } })
-      expect(message).toContain("the value is not JSON at [data][at], where its schema accepts anything")
-    }))
+  ])("is named below %s", function*([, schema]) {
+    const message = yield* placeOf(schema as never, { data: { at: new Date(0) } })
+    expect(message).toContain("the value is not JSON at [data][at], where its schema accepts anything")
+  })
 
-  it.effect("what fits no alternative is still said to fit none", () =>
-    Effect.gen(function*() {
-      const schema = Schema.Struct({ data: Schema.Union([Schema.Int, Schema.Struct({ at: Schema.Any })]) })
-      expect(yield* placeOf(schema, { data: "text" })).toContain(
-        "does not fit its schema at [data] (expected: number | object, found: a string)"
-      )
-    }))
+  test("what fits no alternative is still said to fit none", function*() {
+    const schema = Schema.Struct({ data: Schema.Union([Schema.Int, Schema.Struct({ at: Schema.Any })]) })
+    expect(yield* placeOf(schema, { data: "text" })).toContain(
+      "does not fit its schema at [data] (expected: number | object, found: a string)"
+    )
+  })
 
-  it.effect("is no place for private data", () =>
-    Effect.gen(function*() {
-      const message = yield* placeOf(Schema.Any, { "ada@example.com": new Date("2000-01-01") })
-      expect(message).toContain("at [?]")
-      expect(message).not.toMatch(/ada|2000/)
-    }))
+  test("is no place for private data", function*() {
+    const message = yield* placeOf(Schema.Any, { "ada@example.com": new Date("2000-01-01") })
+    expect(message).toContain("at [?]")
+    expect(message).not.toMatch(/ada|2000/)
+  })
 
   it("a schema of the user's with a transformation of its own is left as it is", () => {
     const text = Schema.Any.pipe(Schema.encodeTo(Schema.String)) as Schema.Codec<any, any>

@@ -21,6 +21,7 @@ import { gunzipSync } from "node:zlib"
 import { singly } from "../../src/testing/internal/singly.ts"
 import { warningsOf } from "../support/logged.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
+import { test, testIn } from "../support/tests.ts"
 import { keys, wrapIn } from "./support.ts"
 
 const Reading = Schema.Struct({
@@ -83,41 +84,36 @@ describe("streams in a folder", () => {
     ["Compressed", Compressed.make(Csv, { algorithm: "gzip" }), ".csv.gz", header],
     ["Encrypted", Encrypted.make(Serializer.byClass({ default: Json, Readings: Csv }), keys), ".csv.enc", undefined]
   ]
-  it.live.each(choices)(
-    "under %s a page is a file in that format",
-    ([, serializer, extension, head]) =>
-      Effect.gen(function*() {
-        const directory = join(yield* tempDirectory, "answers")
-        const layer = CacheLayer.files({ directory, serializer, memory: false })
-        const elements = readings(3000)
-        const rows = counted(elements, new Readings())
-        expect(yield* Effect.provide(rows.read, layer)).toEqual(elements)
-        expect([yield* Effect.provide(rows.read, layer), rows.runs]).toEqual([elements, 1])
-        const pages = pagesIn(directory)
-        expect(pages.length).toBeGreaterThan(3)
-        for (const page of pages) expect(page).toMatch(new RegExp(`~[0-9a-f]{12}\\${extension}$`))
-        if (head !== undefined) {
-          const open = opened[extension]!
-          expect(yield* Effect.promise(async () => open(readFileSync(join(directory, pages[0]!))))).toEqual(head)
-        }
-        yield* Effect.provide(Cached.invalidate(new Readings()), layer)
-        expect(readdirSync(directory).filter((file) => file.startsWith("Readings"))).toEqual([])
-      })
-  )
+  test.live.each(choices)("under %s a page is a file in that format", function*([, serializer, extension, head]) {
+    const directory = join(yield* tempDirectory, "answers")
+    const layer = CacheLayer.files({ directory, serializer, memory: false })
+    const elements = readings(3000)
+    const rows = counted(elements, new Readings())
+    expect(yield* Effect.provide(rows.read, layer)).toEqual(elements)
+    expect([yield* Effect.provide(rows.read, layer), rows.runs]).toEqual([elements, 1])
+    const pages = pagesIn(directory)
+    expect(pages.length).toBeGreaterThan(3)
+    for (const page of pages) expect(page).toMatch(new RegExp(`~[0-9a-f]{12}\\${extension}$`))
+    if (head !== undefined) {
+      const open = opened[extension]!
+      expect(yield* Effect.promise(async () => open(readFileSync(join(directory, pages[0]!))))).toEqual(head)
+    }
+    yield* Effect.provide(Cached.invalidate(new Readings()), layer)
+    expect(readdirSync(directory).filter((file) => file.startsWith("Readings"))).toEqual([])
+  })
 
-  it.live("the list of the pages, and pages of formats that hold no tables, have the extensions of their content", () =>
-    Effect.gen(function*() {
-      const endings = Effect.fnUntraced(function*(serializer: Serializer.Serializer) {
-        const directory = join(yield* tempDirectory, "answers")
-        const rows = counted(readings(3), new Readings())
-        yield* Effect.provide(rows.read, CacheLayer.files({ directory, serializer, memory: false }))
-        const files = readdirSync(directory).filter((file) => /~[0-9a-f]{12}\.(?!meta)/.test(file) && !isRecord(file))
-        return files.map((file) => file.replace(/^.*~[0-9a-f]{12}/, file.startsWith("%7e") ? "page" : "list")).sort()
-      })
-      expect(yield* endings(Csv)).toEqual(["list.json", "page.csv"])
-      expect(yield* endings(Json)).toEqual(["list.json", "page.bin"])
-      expect(yield* endings(Encrypted.make(Json, keys))).toEqual(["list.json", "page.bin.enc"])
-    }))
+  test.live("the list of the pages, and pages of formats that hold no tables, have the extensions of their content", function*() {
+    const endings = Effect.fnUntraced(function*(serializer: Serializer.Serializer) {
+      const directory = join(yield* tempDirectory, "answers")
+      const rows = counted(readings(3), new Readings())
+      yield* Effect.provide(rows.read, CacheLayer.files({ directory, serializer, memory: false }))
+      const files = readdirSync(directory).filter((file) => /~[0-9a-f]{12}\.(?!meta)/.test(file) && !isRecord(file))
+      return files.map((file) => file.replace(/^.*~[0-9a-f]{12}/, file.startsWith("%7e") ? "page" : "list")).sort()
+    })
+    expect(yield* endings(Csv)).toEqual(["list.json", "page.csv"])
+    expect(yield* endings(Json)).toEqual(["list.json", "page.bin"])
+    expect(yield* endings(Encrypted.make(Json, keys))).toEqual(["list.json", "page.bin.enc"])
+  })
 })
 
 const cacheOver = (store: Store.Store, serializer: Serializer.Serializer) =>
@@ -138,110 +134,105 @@ const pageIds = (store: Store.Store) =>
 describe.each([["Csv", Csv], ["Ndjson", Ndjson], ["Parquet", Parquet]] as const)(
   "streams under %s",
   (_, serializer) => {
-    it.effect("a key of streams has no value", () =>
-      Effect.gen(function*() {
-        const { read } = counted(readings(3), new Readings())
-        yield* read
-        expect(yield* Cached.has(new Readings())).toBe(false)
-      }).pipe(Effect.provide(cacheOver(MemoryStore.make(), Csv))))
+    testIn(cacheOver(MemoryStore.make(), Csv))("a key of streams has no value", function*() {
+      const { read } = counted(readings(3), new Readings())
+      yield* read
+      expect(yield* Cached.has(new Readings())).toBe(false)
+    })
 
-    it.effect("a consumer gets the rest of a stream that has lost a page", () =>
-      Effect.gen(function*() {
+    test("a consumer gets the rest of a stream that has lost a page", function*() {
+      const store = MemoryStore.make()
+      const elements = readings(3000)
+      const rows = counted(elements, new Readings())
+      const read = Effect.provide(rows.read, cacheOver(store, serializer))
+      yield* read
+      yield* singly(store).remove((yield* pageIds(store))[2]!)
+      expect([yield* read, rows.runs]).toEqual([elements, 2])
+      expect([yield* read, rows.runs]).toEqual([elements, 2])
+    })
+
+    test("a page that was changed or planted is a miss with one warning, and never another element", function*() {
+      const elements = readings(3000)
+      const encoder = new TextEncoder()
+      const plants = [
+        "",
+        "city\r\nBerlin\r\n",
+        "city,celsius,at,place.lat\r\n",
+        "city,celsius,at,place.lat\r\na,1,b,c\r\n",
+        "[]",
+        "{}\n",
+        "\u0000\u0000\u0000\u0002{}"
+      ]
+      for (const plant of plants) {
         const store = MemoryStore.make()
-        const elements = readings(3000)
         const rows = counted(elements, new Readings())
         const read = Effect.provide(rows.read, cacheOver(store, serializer))
         yield* read
-        yield* singly(store).remove((yield* pageIds(store))[2]!)
-        expect([yield* read, rows.runs]).toEqual([elements, 2])
-        expect([yield* read, rows.runs]).toEqual([elements, 2])
-      }))
+        const page = (yield* pageIds(store))[1]!
+        const { entry } = yield* store.get(page, [])
+        yield* singly(store).set(page, { meta: entry!.meta, payload: encoder.encode(plant) })
+        const warnings = yield* warningsOf(Effect.map(read, (got) => expect(got).toEqual(elements)))
+        expect([plant, warnings.length, rows.runs]).toEqual([plant, 1, 2])
+      }
+    })
 
-    it.effect("a page that was changed or planted is a miss with one warning, and never another element", () =>
-      Effect.gen(function*() {
-        const elements = readings(3000)
-        const encoder = new TextEncoder()
-        const plants = [
-          "",
-          "city\r\nBerlin\r\n",
-          "city,celsius,at,place.lat\r\n",
-          "city,celsius,at,place.lat\r\na,1,b,c\r\n",
-          "[]",
-          "{}\n",
-          "\u0000\u0000\u0000\u0002{}"
-        ]
-        for (const plant of plants) {
-          const store = MemoryStore.make()
-          const rows = counted(elements, new Readings())
-          const read = Effect.provide(rows.read, cacheOver(store, serializer))
-          yield* read
-          const page = (yield* pageIds(store))[1]!
-          const { entry } = yield* store.get(page, [])
-          yield* singly(store).set(page, { meta: entry!.meta, payload: encoder.encode(plant) })
-          const warnings = yield* warningsOf(Effect.map(read, (got) => expect(got).toEqual(elements)))
-          expect([plant, warnings.length, rows.runs]).toEqual([plant, 1, 2])
-        }
-      }))
+    test("a stream whose elements fit into no table is refused before it runs", function*() {
+      class Numbers extends CacheKey.Class<Numbers>()("Numbers", { success: Schema.Number }) {}
+      const rows = counted([1], new Numbers())
+      const exit = yield* Effect.exit(Effect.provide(rows.read, cacheOver(MemoryStore.make(), serializer)))
+      expect(exit).toMatchObject({ cause: { reasons: [{ defect: { _tag: "CacheConfigError" } }] } })
+      expect(String(exit)).toContain("holds only schemas of arrays of structs, and streams of structs")
+      expect(rows.runs).toBe(0)
+    })
 
-    it.effect("a stream whose elements fit into no table is refused before it runs", () =>
-      Effect.gen(function*() {
-        class Numbers extends CacheKey.Class<Numbers>()("Numbers", { success: Schema.Number }) {}
-        const rows = counted([1], new Numbers())
-        const exit = yield* Effect.exit(Effect.provide(rows.read, cacheOver(MemoryStore.make(), serializer)))
-        expect(exit).toMatchObject({ cause: { reasons: [{ defect: { _tag: "CacheConfigError" } }] } })
-        expect(String(exit)).toContain("holds only schemas of arrays of structs, and streams of structs")
-        expect(rows.runs).toBe(0)
-      }))
-
-    it.effect("a stream of tables keeps each of them", () =>
-      Effect.gen(function*() {
-        class Tables extends CacheKey.Class<Tables>()("Tables", {
-          success: Schema.Array(Schema.Struct({ n: Schema.Int }))
-        }) {}
-        const tables = [[{ n: 1 }, { n: 2 }], [], [{ n: 3 }]]
-        const rows = counted(tables, new Tables())
-        const read = Effect.provide(rows.read, cacheOver(MemoryStore.make(), serializer))
-        expect([yield* read, yield* read, rows.runs]).toEqual([tables, tables, 1])
-      }))
+    test("a stream of tables keeps each of them", function*() {
+      class Tables extends CacheKey.Class<Tables>()("Tables", {
+        success: Schema.Array(Schema.Struct({ n: Schema.Int }))
+      }) {}
+      const tables = [[{ n: 1 }, { n: 2 }], [], [{ n: 3 }]]
+      const rows = counted(tables, new Tables())
+      const read = Effect.provide(rows.read, cacheOver(MemoryStore.make(), serializer))
+      expect([yield* read, yield* read, rows.runs]).toEqual([tables, tables, 1])
+    })
   }
 )
 
-it.effect("a stream with an element that its format does not hold is not stored, with one warning", () =>
-  Effect.gen(function*() {
-    class Sums extends CacheKey.Class<Sums>()("Sums", { success: Schema.Struct({ sum: Schema.BigInt }) }) {}
-    const store = MemoryStore.make()
-    const elements = [{ sum: 1n }, { sum: 2n ** 70n }, { sum: 3n }]
-    const rows = counted(elements, new Sums())
-    const read = Effect.provide(rows.read, cacheOver(store, Parquet))
-    const warnings = yield* warningsOf(Effect.map(read, (got) => expect(got).toEqual(elements)))
-    expect(warnings).toEqual([
-      expect.stringMatching(/^The stream ".*" is not stored\. .*a bigint needs more than 64 bits/)
-    ])
-    expect([yield* read, rows.runs, yield* store.size, yield* pageIds(store)]).toEqual([elements, 2, 0, []])
-  }))
+test("a stream with an element that its format does not hold is not stored, with one warning", function*() {
+  class Sums extends CacheKey.Class<Sums>()("Sums", { success: Schema.Struct({ sum: Schema.BigInt }) }) {}
+  const store = MemoryStore.make()
+  const elements = [{ sum: 1n }, { sum: 2n ** 70n }, { sum: 3n }]
+  const rows = counted(elements, new Sums())
+  const read = Effect.provide(rows.read, cacheOver(store, Parquet))
+  const warnings = yield* warningsOf(Effect.map(read, (got) => expect(got).toEqual(elements)))
+  expect(warnings).toEqual([
+    expect.stringMatching(/^The stream ".*" is not stored\. .*a bigint needs more than 64 bits/)
+  ])
+  expect([yield* read, rows.runs, yield* store.size, yield* pageIds(store)]).toEqual([elements, 2, 0, []])
+})
 
-it.effect("a key of streams is explained, although its format holds no single elements", () =>
-  Effect.gen(function*() {
+testIn(cacheOver(MemoryStore.make(), Csv))(
+  "a key of streams is explained, although its format holds no single elements",
+  function*() {
     yield* counted(rows, new Rows()).read
     expect((yield* Explanation.of(new Rows())).facts).toContainEqual(expect.objectContaining({ state: "foreign" }))
-  }).pipe(Effect.provide(cacheOver(MemoryStore.make(), Csv))))
+  }
+)
 
-it.effect("the size of a stream is that of its pages", () =>
-  Effect.gen(function*() {
-    const store = MemoryStore.make()
-    let bytes = 0
-    const rows = Stream.fromIterable(readings(3000)).pipe(
-      Cached.stream(new Readings(), {
-        ttl: (exit) => {
-          if (Exit.isSuccess(exit)) bytes = exit.value.bytes
-          return "1 hour"
-        }
-      })
-    )
-    yield* Effect.provide(Stream.runDrain(rows), cacheOver(store, Csv))
-    const pages = yield* Effect.forEach(yield* pageIds(store), (id) => store.get(id, []))
-    expect(bytes).toBe(pages.reduce((sum, { entry }) => sum + entry!.payload.length, 0))
-  }))
+test("the size of a stream is that of its pages", function*() {
+  const store = MemoryStore.make()
+  let bytes = 0
+  const rows = Stream.fromIterable(readings(3000)).pipe(
+    Cached.stream(new Readings(), {
+      ttl: (exit) => {
+        if (Exit.isSuccess(exit)) bytes = exit.value.bytes
+        return "1 hour"
+      }
+    })
+  )
+  yield* Effect.provide(Stream.runDrain(rows), cacheOver(store, Csv))
+  const pages = yield* Effect.forEach(yield* pageIds(store), (id) => store.get(id, []))
+  expect(bytes).toBe(pages.reduce((sum, { entry }) => sum + entry!.payload.length, 0))
+})
 
 class Rows extends CacheKey.Class<Rows>()("Rows", { success: Schema.Struct({ n: Schema.Int, text: Schema.String }) }) {}
 
@@ -260,26 +251,22 @@ const golden = [
   ]
 ] as const
 
-it.effect.each(golden)(
-  "golden pages: later releases read them",
-  ([format, serializer, bytes, page]) =>
-    Effect.gen(function*() {
-      const store = MemoryStore.make()
-      const id = CacheKey.id(new Rows())
-      const meta = {
-        ...{ createdAt: 0, softExpiresAt: 3_600_000, expiresAt: 3_600_000, loadMillis: 0 },
-        ...{ outcome: "success", tags: [], writeId: "0".repeat(32) } as const
-      }
-      const payload = new TextEncoder().encode(`["e5ae47d3c7ffe93f",1,${bytes},2]`)
-      yield* singly(store).set(id, { meta: { ...meta, serializer: 4 }, payload })
-      yield* singly(store).set(`~:p:e5ae47d3c7ffe93f:0:${id}`, {
-        meta: { ...meta, serializer },
-        payload: Buffer.from(page, "base64")
-      })
-      const stored = counted([], new Rows())
-      expect([yield* Effect.provide(stored.read, cacheOver(store, format)), stored.runs]).toEqual([rows, 0])
-    })
-)
+test.each(golden)("golden pages: later releases read them", function*([format, serializer, bytes, page]) {
+  const store = MemoryStore.make()
+  const id = CacheKey.id(new Rows())
+  const meta = {
+    ...{ createdAt: 0, softExpiresAt: 3_600_000, expiresAt: 3_600_000, loadMillis: 0 },
+    ...{ outcome: "success", tags: [], writeId: "0".repeat(32) } as const
+  }
+  const payload = new TextEncoder().encode(`["e5ae47d3c7ffe93f",1,${bytes},2]`)
+  yield* singly(store).set(id, { meta: { ...meta, serializer: 4 }, payload })
+  yield* singly(store).set(`~:p:e5ae47d3c7ffe93f:0:${id}`, {
+    meta: { ...meta, serializer },
+    payload: Buffer.from(page, "base64")
+  })
+  const stored = counted([], new Rows())
+  expect([yield* Effect.provide(stored.read, cacheOver(store, format)), stored.runs]).toEqual([rows, 0])
+})
 
 it.effect("a stream that one setting writes is read by every other as it was, or runs again", () =>
   Effect.gen(function*() {

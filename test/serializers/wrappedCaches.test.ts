@@ -1,5 +1,5 @@
 /** Caches whose serializer compresses, signs or encrypts: migrations, keys that change, planted entries. */
-import { describe, expect, it } from "@effect/vitest"
+import { describe, expect } from "@effect/vitest"
 import { Effect, Exit, Layer, Logger, Option, Redacted, Schema } from "effect"
 import { Cached, CacheKey, CacheLayer, CachePolicy, type Caching } from "effect-cached"
 import { Serializer, Store } from "effect-cached/adapters"
@@ -12,6 +12,7 @@ import { Structured } from "effect-cached/serializers/Structured"
 import { TestClock } from "effect/testing"
 import { singly } from "../../src/testing/internal/singly.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
+import { test } from "../support/tests.ts"
 import { keys, secretBytes, secretText, wrapIn } from "./support.ts"
 
 const text = "a text that is long enough to be compressed ".repeat(40)
@@ -72,51 +73,49 @@ describe("a store that was written with another setting", () => {
     ],
     ["the cipher changes", wrapIn(Json, ["aes"]), wrapIn(Json, ["xchacha"]), true]
   ]
-  it.effect.each(steps)("%s", ([, before, after, isRead]) =>
-    Effect.gen(function*() {
-      const store = MemoryStore.make()
-      const read = (count: () => void) => Effect.andThen(page(count), page(count))
-      expect((yield* withSerializer(store, before)(loading(read))).loads).toBe(1)
-      const { loads, warnings } = yield* withSerializer(store, after)(loading(read))
-      expect(loads).toBe(isRead ? 0 : 1)
-      // The entry that was written meanwhile is read by a process with the same setting.
-      expect((yield* withSerializer(store, after)(loading(read))).loads).toBe(0)
-      if (after.name.includes("signed") && isRead) {
-        expect(warnings).toEqual([expect.stringContaining("are not protected, because `acceptPlain` is set")])
-      }
-    }))
+  test.each(steps)("%s", function*([, before, after, isRead]) {
+    const store = MemoryStore.make()
+    const read = (count: () => void) => Effect.andThen(page(count), page(count))
+    expect((yield* withSerializer(store, before)(loading(read))).loads).toBe(1)
+    const { loads, warnings } = yield* withSerializer(store, after)(loading(read))
+    expect(loads).toBe(isRead ? 0 : 1)
+    // The entry that was written meanwhile is read by a process with the same setting.
+    expect((yield* withSerializer(store, after)(loading(read))).loads).toBe(0)
+    if (after.name.includes("signed") && isRead) {
+      expect(warnings).toEqual([expect.stringContaining("are not protected, because `acceptPlain` is set")])
+    }
+  })
 })
 
 describe("keys", () => {
   const [old, young] = [Redacted.make(secretBytes(3)), Redacted.make(secretBytes(4))]
-  it.effect.each([Signed.make, Encrypted.make])(
+  test.each([Signed.make, Encrypted.make])(
     "rotate without a miss, and one that is gone is one warning",
-    (make) =>
-      Effect.gen(function*() {
-        const store = MemoryStore.make()
-        const steps = [
-          make(Json, { keys: { old }, current: "old" }),
-          make(Json, { keys: { old, young }, current: "old" }),
-          make(Json, { keys: { old, young }, current: "young" }),
-          make(Json, { keys: { young }, current: "young" })
-        ]
-        const loads: Array<number> = []
-        for (const [i, step] of steps.entries()) {
-          // Each step writes a page of its own. The last one reads what was written under the new key.
-          const read = (count: () => void) =>
-            Effect.forEach(
-              i === 3 ? ["page 2"] : ["page 0", "page 1", "page 2"].slice(0, i + 1),
-              (key) => page(count, key)
-            )
-          loads.push((yield* withSerializer(store, step)(loading(read))).loads)
-        }
-        expect(loads).toEqual([1, 1, 1, 0])
-        const both = (count: () => void) => Effect.andThen(page(count, "page 0"), page(count, "page 1"))
-        const { loads: again, warnings } = yield* withSerializer(store, steps[3]!)(loading(both))
-        expect(again).toBe(2)
-        expect(warnings).toEqual([expect.stringContaining("its key is not among the keys of this serializer")])
-        expect(warnings.join()).not.toContain(secretText)
-      })
+    function*(make) {
+      const store = MemoryStore.make()
+      const steps = [
+        make(Json, { keys: { old }, current: "old" }),
+        make(Json, { keys: { old, young }, current: "old" }),
+        make(Json, { keys: { old, young }, current: "young" }),
+        make(Json, { keys: { young }, current: "young" })
+      ]
+      const loads: Array<number> = []
+      for (const [i, step] of steps.entries()) {
+        // Each step writes a page of its own. The last one reads what was written under the new key.
+        const read = (count: () => void) =>
+          Effect.forEach(
+            i === 3 ? ["page 2"] : ["page 0", "page 1", "page 2"].slice(0, i + 1),
+            (key) => page(count, key)
+          )
+        loads.push((yield* withSerializer(store, step)(loading(read))).loads)
+      }
+      expect(loads).toEqual([1, 1, 1, 0])
+      const both = (count: () => void) => Effect.andThen(page(count, "page 0"), page(count, "page 1"))
+      const { loads: again, warnings } = yield* withSerializer(store, steps[3]!)(loading(both))
+      expect(again).toBe(2)
+      expect(warnings).toEqual([expect.stringContaining("its key is not among the keys of this serializer")])
+      expect(warnings.join()).not.toContain(secretText)
+    }
   )
 })
 
@@ -133,173 +132,164 @@ describe("CachePolicy.strict", () => {
     )
   )
 
-  it.effect.each(cases)(
+  test.each(cases)(
     "$wrapper: a secret that $name fails a strict read of a store that is $kind, once for others",
-    ({
+    function*({
       keys,
       kind,
       wrapper
-    }) =>
-      Effect.gen(function*() {
-        const memory = MemoryStore.make()
-        const asynchronous = Store.make({
-          name: "asynchronous",
-          get: (id) => Effect.andThen(Effect.yieldNow, Effect.sync(() => memory.getUnsafe(id, []).entry)),
-          set: (id, entry) => singly(memory).set(id, entry),
-          remove: (id) => singly(memory).remove(id)
-        })
-        const store = kind === "synchronous"
-          ? memory
-          : kind === "far"
-          ? { ...asynchronous, distanceMillis: () => 50 }
-          : asynchronous
-        const make = makers[wrapper]
-        const run = (options: Parameters<typeof Signed.make>[1]) => {
-          const layer = CacheLayer.layer({ memory: false }).pipe(
-            Layer.provide(Layer.succeed(Store.Store, store)),
-            Layer.provide(Layer.succeed(Serializer.Serializer, make(Compressed.make(Json), options))),
-            Layer.provideMerge(logging)
-          )
-          return <A, E>(program: Effect.Effect<A, E, Caching.Caching>) => Effect.provide(program, layer)
-        }
-        class Page extends CacheKey.Class<Page>()("Page", { payload: { n: Schema.Int }, success: Schema.String }) {}
-        const pages = ["a", "b", "c"]
-        yield* run({ keys: { old }, current: "old" })(
-          loading((count) => Effect.forEach(pages, (key) => page(count, key)))
-        )
-
-        const many = (count: () => void) =>
-          Cached.many(Page, (keys) => Effect.sync(() => keys.map(() => (count(), Exit.succeed(text)))), {
-            ttl: "1 hour"
-          })
-        yield* run({ keys: { old }, current: "old" })(loading((count) => many(count)([{ n: 1 }, { n: 2 }])))
-        const strictly = yield* run(keys)(loading((count) =>
-          Effect.gen(function*() {
-            for (
-              const read of [page(count, "a"), Cached.getOption("b"), Cached.getMany(["c"]), many(count)([{ n: 1 }])]
-            ) {
-              const error = yield* Effect.flip(
-                CachePolicy.strict(read as Effect.Effect<unknown, never, Caching.Caching>)
-              )
-              expect(error).toMatchObject({ _tag: "SerializerError", operation: "decode" })
-              expect(String(error)).toContain("is refused")
-            }
-          })
-        ))
-        expect(strictly.loads).toBe(0)
-
-        const read = (count: () => void) => Effect.forEach(pages, (key) => page(count, key))
-        const loosely = yield* run(keys)(loading((count) => Effect.andThen(read(count), read(count))))
-        expect(loosely.loads).toBe(pages.length)
-        expect(loosely.warnings).toHaveLength(1)
-        // The replacements are read strictly, too.
-        expect((yield* run(keys)(loading((count) => CachePolicy.strict(read(count))))).loads).toBe(0)
+    }) {
+      const memory = MemoryStore.make()
+      const asynchronous = Store.make({
+        name: "asynchronous",
+        get: (id) => Effect.andThen(Effect.yieldNow, Effect.sync(() => memory.getUnsafe(id, []).entry)),
+        set: (id, entry) => singly(memory).set(id, entry),
+        remove: (id) => singly(memory).remove(id)
       })
+      const store = kind === "synchronous"
+        ? memory
+        : kind === "far"
+        ? { ...asynchronous, distanceMillis: () => 50 }
+        : asynchronous
+      const make = makers[wrapper]
+      const run = (options: Parameters<typeof Signed.make>[1]) => {
+        const layer = CacheLayer.layer({ memory: false }).pipe(
+          Layer.provide(Layer.succeed(Store.Store, store)),
+          Layer.provide(Layer.succeed(Serializer.Serializer, make(Compressed.make(Json), options))),
+          Layer.provideMerge(logging)
+        )
+        return <A, E>(program: Effect.Effect<A, E, Caching.Caching>) => Effect.provide(program, layer)
+      }
+      class Page extends CacheKey.Class<Page>()("Page", { payload: { n: Schema.Int }, success: Schema.String }) {}
+      const pages = ["a", "b", "c"]
+      yield* run({ keys: { old }, current: "old" })(
+        loading((count) => Effect.forEach(pages, (key) => page(count, key)))
+      )
+
+      const many = (count: () => void) =>
+        Cached.many(Page, (keys) => Effect.sync(() => keys.map(() => (count(), Exit.succeed(text)))), {
+          ttl: "1 hour"
+        })
+      yield* run({ keys: { old }, current: "old" })(loading((count) => many(count)([{ n: 1 }, { n: 2 }])))
+      const strictly = yield* run(keys)(loading((count) =>
+        Effect.gen(function*() {
+          for (
+            const read of [page(count, "a"), Cached.getOption("b"), Cached.getMany(["c"]), many(count)([{ n: 1 }])]
+          ) {
+            const error = yield* Effect.flip(
+              CachePolicy.strict(read as Effect.Effect<unknown, never, Caching.Caching>)
+            )
+            expect(error).toMatchObject({ _tag: "SerializerError", operation: "decode" })
+            expect(String(error)).toContain("is refused")
+          }
+        })
+      ))
+      expect(strictly.loads).toBe(0)
+
+      const read = (count: () => void) => Effect.forEach(pages, (key) => page(count, key))
+      const loosely = yield* run(keys)(loading((count) => Effect.andThen(read(count), read(count))))
+      expect(loosely.loads).toBe(pages.length)
+      expect(loosely.warnings).toHaveLength(1)
+      // The replacements are read strictly, too.
+      expect((yield* run(keys)(loading((count) => CachePolicy.strict(read(count))))).loads).toBe(0)
+    }
   )
 
-  it.effect("plain entries, damaged ones of other formats, and prolonged ones are a miss", () =>
-    Effect.gen(function*() {
-      const store = MemoryStore.make()
-      yield* withSerializer(store, Json)(page(() => undefined))
-      const plain = yield* withSerializer(store, signed())(loading((count) => CachePolicy.strict(page(count))))
-      expect(plain.loads).toBe(1)
-      yield* withSerializer(store, Json)(page(() => undefined, "b"))
-      yield* singly(store).set("b", { ...store.getUnsafe("b", []).entry!, payload: Uint8Array.of(123) })
-      const damaged = yield* withSerializer(store, Json)(loading((count) => CachePolicy.strict(page(count, "b"))))
-      expect(damaged.loads).toBe(1)
-    }))
+  test("plain entries, damaged ones of other formats, and prolonged ones are a miss", function*() {
+    const store = MemoryStore.make()
+    yield* withSerializer(store, Json)(page(() => undefined))
+    const plain = yield* withSerializer(store, signed())(loading((count) => CachePolicy.strict(page(count))))
+    expect(plain.loads).toBe(1)
+    yield* withSerializer(store, Json)(page(() => undefined, "b"))
+    yield* singly(store).set("b", { ...store.getUnsafe("b", []).entry!, payload: Uint8Array.of(123) })
+    const damaged = yield* withSerializer(store, Json)(loading((count) => CachePolicy.strict(page(count, "b"))))
+    expect(damaged.loads).toBe(1)
+  })
 })
 
 describe("an entry that another program changed", () => {
-  it.effect.each(["signed", "aes"])(
-    "%s: it is loaded again, with one warning, and replaced",
-    (name) =>
-      Effect.gen(function*() {
-        const store = MemoryStore.make()
-        const run = withSerializer(store, wrapIn(Json, [name]))
-        const stored = (id: string) => store.getUnsafe(id, []).entry!
-        yield* run(loading((count) => Effect.andThen(page(count, "a"), page(count, "b"))))
-        const [a, b] = [stored("a"), stored("b")]
-        const plain = { meta: { ...a.meta, serializer: 1 }, payload: new TextEncoder().encode(`"planted"`) }
-        const planted = [
-          { meta: a.meta, payload: b.payload },
-          b,
-          plain,
-          { meta: { ...a.meta, expiresAt: Infinity, softExpiresAt: Infinity }, payload: a.payload },
-          { meta: { ...a.meta, tags: [{ tag: "t", version: "0".repeat(24) }] }, payload: a.payload }
-        ]
-        for (const entry of planted) {
-          yield* singly(store).set("a", entry)
-          const read = (count: () => void) =>
-            Effect.tap(page(count, "a"), (value) => Effect.sync(() => expect(value).toBe(text)))
-          expect((yield* run(loading((count) => Effect.andThen(read(count), read(count))))).loads).toBe(1)
-        }
-        // An older entry of the same id looks like the current one.
-        yield* singly(store).set("a", a)
-        expect((yield* run(loading((count) => page(count, "a")))).loads).toBe(0)
-      })
-  )
+  test.each(["signed", "aes"])("%s: it is loaded again, with one warning, and replaced", function*(name) {
+    const store = MemoryStore.make()
+    const run = withSerializer(store, wrapIn(Json, [name]))
+    const stored = (id: string) => store.getUnsafe(id, []).entry!
+    yield* run(loading((count) => Effect.andThen(page(count, "a"), page(count, "b"))))
+    const [a, b] = [stored("a"), stored("b")]
+    const plain = { meta: { ...a.meta, serializer: 1 }, payload: new TextEncoder().encode(`"planted"`) }
+    const planted = [
+      { meta: a.meta, payload: b.payload },
+      b,
+      plain,
+      { meta: { ...a.meta, expiresAt: Infinity, softExpiresAt: Infinity }, payload: a.payload },
+      { meta: { ...a.meta, tags: [{ tag: "t", version: "0".repeat(24) }] }, payload: a.payload }
+    ]
+    for (const entry of planted) {
+      yield* singly(store).set("a", entry)
+      const read = (count: () => void) =>
+        Effect.tap(page(count, "a"), (value) => Effect.sync(() => expect(value).toBe(text)))
+      expect((yield* run(loading((count) => Effect.andThen(read(count), read(count))))).loads).toBe(1)
+    }
+    // An older entry of the same id looks like the current one.
+    yield* singly(store).set("a", a)
+    expect((yield* run(loading((count) => page(count, "a")))).loads).toBe(0)
+  })
 
-  it.effect("no secret is in a warning, an event or a dump of the cache", () =>
-    Effect.gen(function*() {
-      const store = MemoryStore.make()
-      const secret = Redacted.make(secretText)
-      const serializer = Signed.make(Json, { keys: { a: secret }, current: "a" })
-      const shown: Array<unknown> = []
-      const program = Effect.gen(function*() {
-        yield* page(() => undefined)
-        const { meta, payload } = store.getUnsafe("page", []).entry!
-        yield* singly(store).set("page", { meta, payload: payload.map((byte, i) => i === 80 ? byte ^ 1 : byte) })
-        yield* page(() => undefined)
-        shown.push(yield* Cached.stats, serializer, serializer.make(undefined))
-      })
-      yield* withSerializer(store, serializer)(loading(() => program))
-      expect(lines.length).toBe(1)
-      expect(lines.join() + JSON.stringify(shown) + String(shown)).not.toContain(secretText)
-    }))
+  test("no secret is in a warning, an event or a dump of the cache", function*() {
+    const store = MemoryStore.make()
+    const secret = Redacted.make(secretText)
+    const serializer = Signed.make(Json, { keys: { a: secret }, current: "a" })
+    const shown: Array<unknown> = []
+    const program = Effect.gen(function*() {
+      yield* page(() => undefined)
+      const { meta, payload } = store.getUnsafe("page", []).entry!
+      yield* singly(store).set("page", { meta, payload: payload.map((byte, i) => i === 80 ? byte ^ 1 : byte) })
+      yield* page(() => undefined)
+      shown.push(yield* Cached.stats, serializer, serializer.make(undefined))
+    })
+    yield* withSerializer(store, serializer)(loading(() => program))
+    expect(lines.length).toBe(1)
+    expect(lines.join() + JSON.stringify(shown) + String(shown)).not.toContain(secretText)
+  })
 })
 
 describe("a lifetime that is extended", () => {
   const sliding = (count: () => void) =>
     Effect.sync(() => (count(), text)).pipe(Cached.sliding("slides", { idle: "1 hour" }))
 
-  it.effect.each([[undefined, 2], [true, 1]] as const)(
+  test.each([[undefined, 2], [true, 1]] as const)(
     "with prolongable: %s it takes %s loads",
-    ([prolongable, loads]) =>
-      Effect.gen(function*() {
-        const store = MemoryStore.make()
-        const run = withSerializer(store, signed({ prolongable }))
-        const seen = yield* run(loading((count) =>
-          Effect.gen(function*() {
-            for (let i = 0; i < 3; i++) {
-              yield* sliding(count)
-              yield* TestClock.adjust("40 minutes")
-            }
-          })
-        ))
-        expect(seen.loads).toBe(loads)
-      })
+    function*([prolongable, loads]) {
+      const store = MemoryStore.make()
+      const run = withSerializer(store, signed({ prolongable }))
+      const seen = yield* run(loading((count) =>
+        Effect.gen(function*() {
+          for (let i = 0; i < 3; i++) {
+            yield* sliding(count)
+            yield* TestClock.adjust("40 minutes")
+          }
+        })
+      ))
+      expect(seen.loads).toBe(loads)
+    }
   )
 })
 
 describe("stores on disk", () => {
   const layers = { disk: CacheLayer.disk, files: CacheLayer.files }
-  it.live.each(["disk", "files"] as const)("%s keep all that is signed", (name) =>
-    Effect.gen(function*() {
-      const directory = yield* tempDirectory
-      const run = <A, E>(program: Effect.Effect<A, E, Caching.Caching>) =>
-        Effect.provide(
-          program,
-          layers[name]({ directory, memory: false }).pipe(
-            Layer.provide(Layer.succeed(Serializer.Serializer, wrapIn(Structured, ["zstd", "aes", "signed"])))
-          )
+  test.live.each(["disk", "files"] as const)("%s keep all that is signed", function*(name) {
+    const directory = yield* tempDirectory
+    const run = <A, E>(program: Effect.Effect<A, E, Caching.Caching>) =>
+      Effect.provide(
+        program,
+        layers[name]({ directory, memory: false }).pipe(
+          Layer.provide(Layer.succeed(Serializer.Serializer, wrapIn(Structured, ["zstd", "aes", "signed"])))
         )
-      const options = { ttl: "1 hour", tags: ["a", "\ud800", "é"], etag: "W/\"1\"" } as const
-      yield* run(Cached.set("key", text, options))
-      yield* run(Cached.set("forever", text, { ttl: "Infinity" }))
-      expect(yield* run(Effect.all([Cached.getOption("key"), Cached.getOption("forever")]))).toEqual([
-        Option.some(text),
-        Option.some(text)
-      ])
-    }))
+      )
+    const options = { ttl: "1 hour", tags: ["a", "\ud800", "é"], etag: "W/\"1\"" } as const
+    yield* run(Cached.set("key", text, options))
+    yield* run(Cached.set("forever", text, { ttl: "Infinity" }))
+    expect(yield* run(Effect.all([Cached.getOption("key"), Cached.getOption("forever")]))).toEqual([
+      Option.some(text),
+      Option.some(text)
+    ])
+  })
 })

@@ -1,5 +1,5 @@
 /** Caches over Memcached and Redis, by the adapters of Keyv. */
-import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
+import { afterAll, beforeAll, describe, expect } from "@effect/vitest"
 import KeyvRedis from "@keyv/redis"
 import { Effect, Exit, Layer, Option, Schema, Stream } from "effect"
 import { Cached, CacheKey, CacheLayer, CachePolicy } from "effect-cached"
@@ -12,6 +12,7 @@ import { type Running, startMemcached } from "../support/memcached.ts"
 import { isMissing } from "../support/needs.ts"
 import { program, startServer } from "../support/redis.ts"
 import { storeFrom } from "../support/storeFrom.ts"
+import { test } from "../support/tests.ts"
 
 class User extends CacheKey.Class<User>()("User", { payload: { id: Schema.Int }, success: Schema.String }) {}
 
@@ -27,50 +28,49 @@ const servers = [
 
 for (const { name, needs, start } of servers) {
   describe.skipIf(isMissing(needs))(`a cache over ${name}, by Keyv`, () => {
-    it.live("keeps entries and tags for the next process, and does without a server that is gone", () =>
-      Effect.gen(function*() {
-        const { adapter, end } = yield* Effect.promise(start)
-        let ended: Promise<unknown> | undefined
-        const kill = Effect.promise(() => ended ??= end())
-        yield* Effect.addFinalizer(() => kill)
-        const inProcess = <A, E>(effect: Effect.Effect<A, E, any>) => {
-          const keyv = new Keyv({ store: adapter(), namespace: "cache", throwOnErrors: true })
-          keyv.on("error", () => {})
-          // A client of a server that is gone may wait for it for ever.
-          const disconnect = Effect.promise(() => Promise.race([keyv.disconnect().catch(() => {}), setTimeout(500)]))
-          const cache = CacheLayer.layer().pipe(Layer.provide(KeyvStore.layer(keyv)))
-          return Effect.ensuring(Effect.provide(effect, cache) as Effect.Effect<A, E>, disconnect)
-        }
-        let loads = 0
-        const get = Effect.sync(() => `user ${++loads}`).pipe(
-          Cached.ttl(new User({ id: 1 }), { ttl: "1 hour", tags: ["all"] })
-        )
-        const ids = ["a", "a b\r\nc", "ä".repeat(300)]
-        yield* inProcess(Effect.andThen(Cached.setMany(ids.map((id) => [id, id] as const), { ttl: "1 hour" }), get))
-        yield* inProcess(get)
-        yield* inProcess(Effect.gen(function*() {
-          const before = loads
-          expect((yield* Cached.getMany(ids)).map(Option.getOrUndefined)).toEqual(ids)
-          yield* get
-          expect(loads).toBe(before)
-          yield* Cached.invalidate({ tag: "all" })
-          yield* Cached.remove("a")
-        }))
-        yield* inProcess(Effect.gen(function*() {
-          expect(yield* Cached.getOption(new User({ id: 1 }))).toEqual(Option.none())
-          expect(yield* Cached.has("a")).toBe(false)
-          yield* Cached.clear
-          expect(yield* Cached.has(ids[1]!)).toBe(false)
-          // Too large for Memcached: kept in memory alone.
-          yield* Cached.set("large", "x".repeat(2_000_000))
-          expect(yield* Cached.has("large")).toBe(true)
-        }))
-        yield* inProcess(Effect.gen(function*() {
-          yield* kill
-          expect(yield* get).toMatch(/^user \d+$/)
-          expect((yield* Effect.flip(CachePolicy.strict(Cached.invalidate("a"))))._tag).toBe("StoreError")
-        }))
-      }).pipe(Effect.scoped))
+    test.live("keeps entries and tags for the next process, and does without a server that is gone", function*() {
+      const { adapter, end } = yield* Effect.promise(start)
+      let ended: Promise<unknown> | undefined
+      const kill = Effect.promise(() => ended ??= end())
+      yield* Effect.addFinalizer(() => kill)
+      const inProcess = <A, E>(effect: Effect.Effect<A, E, any>) => {
+        const keyv = new Keyv({ store: adapter(), namespace: "cache", throwOnErrors: true })
+        keyv.on("error", () => {})
+        // A client of a server that is gone may wait for it for ever.
+        const disconnect = Effect.promise(() => Promise.race([keyv.disconnect().catch(() => {}), setTimeout(500)]))
+        const cache = CacheLayer.layer().pipe(Layer.provide(KeyvStore.layer(keyv)))
+        return Effect.ensuring(Effect.provide(effect, cache) as Effect.Effect<A, E>, disconnect)
+      }
+      let loads = 0
+      const get = Effect.sync(() => `user ${++loads}`).pipe(
+        Cached.ttl(new User({ id: 1 }), { ttl: "1 hour", tags: ["all"] })
+      )
+      const ids = ["a", "a b\r\nc", "ä".repeat(300)]
+      yield* inProcess(Effect.andThen(Cached.setMany(ids.map((id) => [id, id] as const), { ttl: "1 hour" }), get))
+      yield* inProcess(get)
+      yield* inProcess(Effect.gen(function*() {
+        const before = loads
+        expect((yield* Cached.getMany(ids)).map(Option.getOrUndefined)).toEqual(ids)
+        yield* get
+        expect(loads).toBe(before)
+        yield* Cached.invalidate({ tag: "all" })
+        yield* Cached.remove("a")
+      }))
+      yield* inProcess(Effect.gen(function*() {
+        expect(yield* Cached.getOption(new User({ id: 1 }))).toEqual(Option.none())
+        expect(yield* Cached.has("a")).toBe(false)
+        yield* Cached.clear
+        expect(yield* Cached.has(ids[1]!)).toBe(false)
+        // Too large for Memcached: kept in memory alone.
+        yield* Cached.set("large", "x".repeat(2_000_000))
+        expect(yield* Cached.has("large")).toBe(true)
+      }))
+      yield* inProcess(Effect.gen(function*() {
+        yield* kill
+        expect(yield* get).toMatch(/^user \d+$/)
+        expect((yield* Effect.flip(CachePolicy.strict(Cached.invalidate("a"))))._tag).toBe("StoreError")
+      }))
+    })
   })
 }
 
@@ -103,19 +103,17 @@ for (const version of [5, 6]) {
       const laws = [...storeLaws(empty), ...lastingStoreLaws<never, unknown>(lasting)]
 
       for (const { name, run } of laws) {
-        it.effect(name, () =>
-          Effect.gen(function*() {
-            const exit = yield* Effect.exit(withTimePassing(run))
-            if (broken.has(name)) expect(Exit.isFailure(exit)).toBe(true)
-            else expect(exit).toEqual(Exit.void)
-          }))
+        test(name, function*() {
+          const exit = yield* Effect.exit(withTimePassing(run))
+          if (broken.has(name)) expect(Exit.isFailure(exit)).toBe(true)
+          else expect(exit).toEqual(Exit.void)
+        })
       }
 
-      it.effect("lists nothing", () =>
-        Effect.scoped(Effect.gen(function*() {
-          const store = yield* empty
-          expect((yield* Effect.flip(Stream.runCount(store.scan()))).reason).toBe("Unsupported")
-        })))
+      test("lists nothing", function*() {
+        const store = yield* empty
+        expect((yield* Effect.flip(Stream.runCount(store.scan()))).reason).toBe("Unsupported")
+      })
     }
   )
 }

@@ -1,16 +1,17 @@
 /** Layers and stores on PostgreSQL close, whatever the network swallows. */
 import { PgClient } from "@effect/sql-pg"
-import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
+import { afterAll, beforeAll, describe, expect } from "@effect/vitest"
 import { Effect, Exit, Fiber, Layer, Redacted, Scope } from "effect"
 import { Cached, CacheLayer, type Caching } from "effect-cached"
 import { PgGuards, PgStore } from "effect-cached/postgres"
 import { singly } from "../../src/testing/internal/singly.ts"
+import { ending } from "../support/ending.ts"
 import { freshSchema, isPostgresMissing, type Server, startPostgres } from "../support/postgres.ts"
 import { type Proxy, startProxy } from "../support/proxy.ts"
 import { guardsOf, lockOf } from "../support/services.ts"
-import { started } from "../support/started.ts"
 import { entry } from "../support/stored.ts"
 import { storeFrom } from "../support/storeFrom.ts"
+import { test } from "../support/tests.ts"
 import { until } from "../support/until.ts"
 
 describe.skipIf(isPostgresMissing())("PostgreSQL · closing", { timeout: 60_000 }, () => {
@@ -21,7 +22,7 @@ describe.skipIf(isPostgresMissing())("PostgreSQL · closing", { timeout: 60_000 
   afterAll(() => server.end())
 
   const proxied = Effect.gen(function*() {
-    const proxy = yield* started(() => startProxy(server.port))
+    const proxy = yield* ending(() => startProxy(server.port))
     return { proxy, url: server.url.replace(String(server.port), String(proxy.port)) }
   })
 
@@ -77,80 +78,73 @@ describe.skipIf(isPostgresMissing())("PostgreSQL · closing", { timeout: 60_000 
   }
 
   describe("a layer closes if everything is swallowed", () => {
-    it.live.each(Object.keys(phases))("%s", (name) =>
-      Effect.gen(function*() {
-        const { proxy, url } = yield* proxied
-        const { close, read } = yield* build(CacheLayer.postgres({ url, schema: freshSchema() }))
-        yield* listens
-        yield* phases[name]!({ proxy, read })
-        yield* close
-        yield* until("the end of all connections", Effect.sync(() => proxy.connections() === 0))
-      }))
+    test.live.each(Object.keys(phases))("%s", function*(name) {
+      const { proxy, url } = yield* proxied
+      const { close, read } = yield* build(CacheLayer.postgres({ url, schema: freshSchema() }))
+      yield* listens
+      yield* phases[name]!({ proxy, read })
+      yield* close
+      yield* until("the end of all connections", Effect.sync(() => proxy.connections() === 0))
+    })
   })
 
-  it.live("a layer over the client of the program closes, and then the client does", () =>
-    Effect.gen(function*() {
-      const { proxy, url } = yield* proxied
-      const clients = yield* Scope.make()
-      const client = yield* Layer.buildWithScope(PgClient.layer({ url: Redacted.make(url) }), clients)
-      const sql = CacheLayer.sql({ schema: freshSchema() }).pipe(Layer.provide(Layer.succeedContext(client)))
-      const { close } = yield* build(sql)
-      yield* listens
-      proxy.swallow(true)
-      yield* close
-      yield* closing(clients)
-    }))
+  test.live("a layer over the client of the program closes, and then the client does", function*() {
+    const { proxy, url } = yield* proxied
+    const clients = yield* Scope.make()
+    const client = yield* Layer.buildWithScope(PgClient.layer({ url: Redacted.make(url) }), clients)
+    const sql = CacheLayer.sql({ schema: freshSchema() }).pipe(Layer.provide(Layer.succeedContext(client)))
+    const { close } = yield* build(sql)
+    yield* listens
+    proxy.swallow(true)
+    yield* close
+    yield* closing(clients)
+  })
 
-  it.live("a step fails if the end of its transaction is not answered, and its store closes", () =>
-    Effect.gen(function*() {
-      const { proxy, url } = yield* proxied
-      const scope = yield* Scope.make()
-      const store = yield* Scope.provide(storeFrom(PgStore.layer({ url, schema: freshSchema() })), scope)
-      void proxy.swallowAt("COMMIT")
-      const step = store.transact!({ checks: [], steps: [{ _tag: "Set", id: "id", entry: entry(2) }] })
-      // A step that hangs would otherwise hang the test.
-      const failed = yield* Effect.forkDetach(Effect.flip(step))
-      yield* until("the failure of the step", Effect.sync(() => failed.pollUnsafe() !== undefined))
-      expect((yield* Fiber.join(failed)).reason).toBe("Timeout")
-      yield* closing(scope)
-      yield* until("the end of all connections", Effect.sync(() => proxy.connections() === 0))
-    }))
+  test.live("a step fails if the end of its transaction is not answered, and its store closes", function*() {
+    const { proxy, url } = yield* proxied
+    const scope = yield* Scope.make()
+    const store = yield* Scope.provide(storeFrom(PgStore.layer({ url, schema: freshSchema() })), scope)
+    void proxy.swallowAt("COMMIT")
+    const step = store.transact!({ checks: [], steps: [{ _tag: "Set", id: "id", entry: entry(2) }] })
+    // A step that hangs would otherwise hang the test.
+    const failed = yield* Effect.forkDetach(Effect.flip(step))
+    yield* until("the failure of the step", Effect.sync(() => failed.pollUnsafe() !== undefined))
+    expect((yield* Fiber.join(failed)).reason).toBe("Timeout")
+    yield* closing(scope)
+    yield* until("the end of all connections", Effect.sync(() => proxy.connections() === 0))
+  })
 
-  it.live("a store, locks and guards close while their steps wait for answers", () =>
-    Effect.gen(function*() {
-      const { proxy, url } = yield* proxied
-      const scope = yield* Scope.make()
-      const options = { url, schema: freshSchema() }
-      const store = yield* Scope.provide(storeFrom(PgStore.layer(options)), scope)
-      const locks = yield* Scope.provide(lockOf(PgGuards.layer(options)), scope)
-      const guards = yield* Scope.provide(guardsOf(PgGuards.layer(options)), scope)
-      proxy.swallow(true)
-      const waiting: ReadonlyArray<Effect.Effect<unknown, unknown>> = [
-        singly(store).set("id", entry(2)),
-        Effect.scoped(locks.acquire("lock", { lease: "1 minute", wait: 0 })),
-        guards.removeBits("filter")
-      ]
-      const steps = yield* Effect.forEach(
-        waiting,
-        (step) => Effect.forkChild(Effect.exit(step), { startImmediately: true })
-      )
-      yield* closing(scope)
-      for (const exit of yield* Effect.forEach(steps, Fiber.join)) expect(Exit.isFailure(exit)).toBe(true)
-    }))
+  test.live("a store, locks and guards close while their steps wait for answers", function*() {
+    const { proxy, url } = yield* proxied
+    const scope = yield* Scope.make()
+    const options = { url, schema: freshSchema() }
+    const store = yield* Scope.provide(storeFrom(PgStore.layer(options)), scope)
+    const locks = yield* Scope.provide(lockOf(PgGuards.layer(options)), scope)
+    const guards = yield* Scope.provide(guardsOf(PgGuards.layer(options)), scope)
+    proxy.swallow(true)
+    const waiting: ReadonlyArray<Effect.Effect<unknown, unknown>> = [
+      singly(store).set("id", entry(2)),
+      Effect.scoped(locks.acquire("lock", { lease: "1 minute", wait: 0 })),
+      guards.removeBits("filter")
+    ]
+    const steps = yield* Effect.forEach(
+      waiting,
+      (step) => Effect.forkChild(Effect.exit(step), { startImmediately: true })
+    )
+    yield* closing(scope)
+    for (const exit of yield* Effect.forEach(steps, Fiber.join)) expect(Exit.isFailure(exit)).toBe(true)
+  })
 
-  it.live("no connection to a server that has stopped is left over, which would keep the process alive", () =>
-    Effect.gen(function*() {
-      const sockets = Effect.sync(() =>
-        process.getActiveResourcesInfo().filter((one) => one === "TCPSocketWrap").length
-      )
-      const noSocket = until("the end of all connections", Effect.map(sockets, (count) => count === 0))
-      yield* noSocket
-      const { close } = yield* build(CacheLayer.postgres({ url: server.url, schema: freshSchema() }))
-      expect(yield* sockets).toBeGreaterThan(0)
-      yield* Effect.acquireUseRelease(
-        Effect.sync(() => server.signal("SIGSTOP")),
-        () => Effect.andThen(close, noSocket),
-        () => Effect.sync(() => server.signal("SIGCONT"))
-      )
-    }))
+  test.live("no connection to a server that has stopped is left over, which would keep the process alive", function*() {
+    const sockets = Effect.sync(() => process.getActiveResourcesInfo().filter((one) => one === "TCPSocketWrap").length)
+    const noSocket = until("the end of all connections", Effect.map(sockets, (count) => count === 0))
+    yield* noSocket
+    const { close } = yield* build(CacheLayer.postgres({ url: server.url, schema: freshSchema() }))
+    expect(yield* sockets).toBeGreaterThan(0)
+    yield* Effect.acquireUseRelease(
+      Effect.sync(() => server.signal("SIGSTOP")),
+      () => Effect.andThen(close, noSocket),
+      () => Effect.sync(() => server.signal("SIGCONT"))
+    )
+  })
 })

@@ -1,5 +1,5 @@
 /** A replica that takes the place of its PostgreSQL server, before it has received the last changes. */
-import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
+import { afterAll, beforeAll, describe, expect } from "@effect/vitest"
 import { Effect, Fiber, Schedule, Stream } from "effect"
 import type { Store } from "effect-cached/adapters"
 import { PgStore } from "effect-cached/postgres"
@@ -8,6 +8,7 @@ import { isPostgresMissing, type Server, startPostgres } from "../support/postgr
 import { type Proxy, startProxy } from "../support/proxy.ts"
 import { entry } from "../support/stored.ts"
 import { storeFrom } from "../support/storeFrom.ts"
+import { test } from "../support/tests.ts"
 import { until } from "../support/until.ts"
 
 const schema = "failover"
@@ -62,37 +63,36 @@ describe.skipIf(isPostgresMissing())(
       return follower
     })
 
-    it.live("a process repeats its last changes there, since the replica may lack them", () =>
-      Effect.gen(function*() {
-        const store = yield* storeFrom(
-          PgStore.layer({ url: server.url.replace(String(server.port), String(proxy.port)), schema })
-        )
-        let begun = 0
-        const count = ({ _tag }: Store.Change) => Effect.sync(() => begun += _tag === "Coherent" ? 1 : 0)
-        const follow = Effect.forkScoped(Effect.exit(Stream.runForEach(store.changes, count)))
-        const following = yield* follow
-        for (const id of ids) yield* singly(store).set(id, entry(1))
-        const tags = ["tag", "tag of a transaction"]
-        const { markers: before } = yield* store.markers(tags)
-        yield* until("it follows", Effect.sync(() => begun === 1))
-        const follower = yield* lagging
-        yield* changeAll(store)
+    test.live("a process repeats its last changes there, since the replica may lack them", function*() {
+      const store = yield* storeFrom(
+        PgStore.layer({ url: server.url.replace(String(server.port), String(proxy.port)), schema })
+      )
+      let begun = 0
+      const count = ({ _tag }: Store.Change) => Effect.sync(() => begun += _tag === "Coherent" ? 1 : 0)
+      const follow = Effect.forkScoped(Effect.exit(Stream.runForEach(store.changes, count)))
+      const following = yield* follow
+      for (const id of ids) yield* singly(store).set(id, entry(1))
+      const tags = ["tag", "tag of a transaction"]
+      const { markers: before } = yield* store.markers(tags)
+      yield* until("it follows", Effect.sync(() => begun === 1))
+      const follower = yield* lagging
+      yield* changeAll(store)
 
-        yield* Effect.promise(() => server.stop("immediate"))
-        follower.promote()
-        const recovering = Effect.promise(() => follower.ask("SELECT pg_is_in_recovery()"))
-        yield* until("it is promoted", Effect.map(recovering, ([row]) => row![0] === false))
-        const there = yield* storeFrom(PgStore.layer({ url: follower.url, schema }))
-        expect((yield* there.getMany(ids)).filter((one) => one !== undefined)).toHaveLength(ids.length)
-        yield* Fiber.await(following)
-        proxy.redirect(follower.port)
-        const own = yield* Effect.retry(store.getMany(ids), Schedule.spaced("50 millis"))
-        expect(own.filter((one) => one !== undefined)).toEqual([])
-        yield* follow
-        yield* until("it follows again", Effect.sync(() => begun === 2))
-        expect((yield* there.getMany(ids)).filter((one) => one !== undefined)).toEqual([])
-        const { markers: after } = yield* there.markers(tags)
-        after.forEach(({ version }, i) => expect(version.slice(0, 12)).not.toBe(before[i]!.version.slice(0, 12)))
-      }))
+      yield* Effect.promise(() => server.stop("immediate"))
+      follower.promote()
+      const recovering = Effect.promise(() => follower.ask("SELECT pg_is_in_recovery()"))
+      yield* until("it is promoted", Effect.map(recovering, ([row]) => row![0] === false))
+      const there = yield* storeFrom(PgStore.layer({ url: follower.url, schema }))
+      expect((yield* there.getMany(ids)).filter((one) => one !== undefined)).toHaveLength(ids.length)
+      yield* Fiber.await(following)
+      proxy.redirect(follower.port)
+      const own = yield* Effect.retry(store.getMany(ids), Schedule.spaced("50 millis"))
+      expect(own.filter((one) => one !== undefined)).toEqual([])
+      yield* follow
+      yield* until("it follows again", Effect.sync(() => begun === 2))
+      expect((yield* there.getMany(ids)).filter((one) => one !== undefined)).toEqual([])
+      const { markers: after } = yield* there.markers(tags)
+      after.forEach(({ version }, i) => expect(version.slice(0, 12)).not.toBe(before[i]!.version.slice(0, 12)))
+    })
   }
 )

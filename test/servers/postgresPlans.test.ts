@@ -1,6 +1,6 @@
 /** How many pages of the server the statements of a store read: the size of the tables must not decide it. */
 import { PgClient } from "@effect/sql-pg"
-import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
+import { afterAll, beforeAll, describe, expect } from "@effect/vitest"
 import { Effect, Redacted, Stream } from "effect"
 import type { Store } from "effect-cached/adapters"
 import { SqlStore } from "effect-cached/sql"
@@ -11,6 +11,7 @@ import { freshSchema, isPostgresMissing, quoted, type Server, startPostgres } fr
 import { changed, holding } from "../support/postgresClient.ts"
 import { entry } from "../support/stored.ts"
 import { storeFrom } from "../support/storeFrom.ts"
+import { testIn } from "../support/tests.ts"
 import { until } from "../support/until.ts"
 
 describe.skipIf(isPostgresMissing())("PostgreSQL · what statements read", { timeout: 60_000 }, () => {
@@ -51,8 +52,9 @@ describe.skipIf(isPostgresMissing())("PostgreSQL · what statements read", { tim
     return { schema, client, store, pages }
   })
 
-  it.live("a question for changes reads only what is new, whatever transaction is open since before", () =>
-    Effect.gen(function*() {
+  testIn(Reactivity.layer).live(
+    "a question for changes reads only what is new, whatever transaction is open since before",
+    function*() {
       const { client, pages, schema, store } = yield* watched
       const seen: Array<Store.Change> = []
       yield* Effect.forkScoped(Stream.runForEach(store.changes, (change) => Effect.sync(() => seen.push(change))))
@@ -80,19 +82,19 @@ describe.skipIf(isPostgresMissing())("PostgreSQL · what statements read", { tim
         "the late change",
         Effect.sync(() => seen.filter((one) => "id" in one && one.id === "late").length === 1)
       )
-    }).pipe(Effect.provide(Reactivity.layer)))
+    }
+  )
 
-  it.live("a count of entries reads an index, and not their values", () =>
-    Effect.gen(function*() {
-      const { client, pages, schema, store } = yield* watched
-      yield* singly(store).set("id", entry(1, 1000))
-      yield* client.unsafe(`INSERT INTO ${quoted(schema)}.entry (key, whole, era, frame, expires_at, gone_at)
+  testIn(Reactivity.layer).live("a count of entries reads an index, and not their values", function*() {
+    const { client, pages, schema, store } = yield* watched
+    yield* singly(store).set("id", entry(1, 1000))
+    yield* client.unsafe(`INSERT INTO ${quoted(schema)}.entry (key, whole, era, frame, expires_at, gone_at)
         SELECT convert_to('x' || g, 'UTF8'), '', era, frame, expires_at, gone_at
         FROM ${quoted(schema)}.entry, generate_series(1, 20000) g`)
-      yield* client.unsafe(`VACUUM ANALYZE ${quoted(schema)}.entry`)
-      expect(yield* store.size).toBe(20001)
-      expect(yield* pages("size")).toBeLessThan(200)
-      yield* store.clear
-      expect(yield* store.size).toBe(0)
-    }).pipe(Effect.provide(Reactivity.layer)))
+    yield* client.unsafe(`VACUUM ANALYZE ${quoted(schema)}.entry`)
+    expect(yield* store.size).toBe(20001)
+    expect(yield* pages("size")).toBeLessThan(200)
+    yield* store.clear
+    expect(yield* store.size).toBe(0)
+  })
 })

@@ -1,5 +1,5 @@
 /** PgBouncer in front of a PostgreSQL server, in each of its modes. */
-import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
+import { afterAll, beforeAll, describe, expect } from "@effect/vitest"
 import { Effect } from "effect"
 import { PgStore } from "effect-cached/postgres"
 import { type ChildProcess, spawn } from "node:child_process"
@@ -11,6 +11,7 @@ import { isMissing } from "../support/needs.ts"
 import { freshSchema, isPostgresMissing, type Server, startPostgres } from "../support/postgres.ts"
 import { freePorts } from "../support/redis.ts"
 import { storeFrom } from "../support/storeFrom.ts"
+import { test } from "../support/tests.ts"
 
 const answers = (port: number) =>
   new Promise<boolean>((resolve) => {
@@ -61,23 +62,21 @@ describe.skipIf(isPostgresMissing() || isMissing("pgbouncer"))("PgBouncer", { ti
 
   const increment = { checks: [], steps: [{ _tag: "Increment", name: "n", by: 1 }] } as const
 
-  it.live("in statement mode is named as the likely reason, by the set-up and by a transaction", () =>
-    Effect.gen(function*() {
-      const url = yield* poolerOf(server, "statement")
-      const schema = freshSchema()
-      const refused = yield* Effect.flip(Effect.scoped(storeFrom(PgStore.layer({ url, schema, prepare: false }))))
-      expect(refused.message).toContain("pool_mode = statement of PgBouncer")
-      yield* Effect.scoped(storeFrom(PgStore.layer({ url: server.url, schema })))
-      const store = yield* storeFrom(PgStore.layer({ url, schema, prepare: false }))
-      expect(yield* store.increment("n", 1)).toBe(1)
-      expect((yield* Effect.flip(store.transact!(increment))).message).toContain("pool_mode = statement of PgBouncer")
-    }))
+  test.live("in statement mode is named as the likely reason, by the set-up and by a transaction", function*() {
+    const url = yield* poolerOf(server, "statement")
+    const schema = freshSchema()
+    const refused = yield* Effect.flip(Effect.scoped(storeFrom(PgStore.layer({ url, schema, prepare: false }))))
+    expect(refused.message).toContain("pool_mode = statement of PgBouncer")
+    yield* Effect.scoped(storeFrom(PgStore.layer({ url: server.url, schema })))
+    const store = yield* storeFrom(PgStore.layer({ url, schema, prepare: false }))
+    expect(yield* store.increment("n", 1)).toBe(1)
+    expect((yield* Effect.flip(store.transact!(increment))).message).toContain("pool_mode = statement of PgBouncer")
+  })
 
-  it.live("in transaction mode carries a store that prepares no statement", () =>
-    Effect.gen(function*() {
-      const url = yield* poolerOf(server, "transaction")
-      const store = yield* storeFrom(PgStore.layer({ url, schema: freshSchema(), prepare: false }))
-      yield* store.transact!(increment)
-      expect((yield* store.counter("n"))?.value).toBe(1)
-    }))
+  test.live("in transaction mode carries a store that prepares no statement", function*() {
+    const url = yield* poolerOf(server, "transaction")
+    const store = yield* storeFrom(PgStore.layer({ url, schema: freshSchema(), prepare: false }))
+    yield* store.transact!(increment)
+    expect((yield* store.counter("n"))?.value).toBe(1)
+  })
 })

@@ -9,6 +9,7 @@ import { createClient } from "redis"
 import { hashOf, hashTags, slotOf } from "../../src/drivers/redis/protocol/keys.ts"
 import { era } from "../../src/drivers/redis/protocol/scripts/era.ts"
 import { singly } from "../../src/testing/internal/singly.ts"
+import { ending } from "../support/ending.ts"
 import { isMissing } from "../support/needs.ts"
 import {
   certificates,
@@ -22,9 +23,9 @@ import {
   startSentinel,
   startServer
 } from "../support/redis.ts"
-import { started } from "../support/started.ts"
 import { stored, textOf } from "../support/stored.ts"
 import { storeFrom } from "../support/storeFrom.ts"
+import { test } from "../support/tests.ts"
 
 const connect = "required"
 
@@ -122,118 +123,117 @@ describe.skipIf(isMissing(program))("Redis", () => {
       expect(() => RedisGuards.layer({ maxValue: 1 } as object)).toThrow(/maxValue/)
     })
 
-    it.live("prefixes never share a key", () =>
-      Effect.gen(function*() {
-        const base = freshPrefix()
-        const prefixes = [base, `${base}:v`, `${base}%3Av`, `${base}{`, `${base}*`, `${base}?`, `${base}é`]
-        yield* Effect.forEach(prefixes, (prefix) =>
-          using({ url: server.url, prefix, connect }, (store) => singly(store).set("id", entryOf(prefix))))
-        yield* Effect.forEach(prefixes, (prefix) =>
+    test.live("prefixes never share a key", function*() {
+      const base = freshPrefix()
+      const prefixes = [base, `${base}:v`, `${base}%3Av`, `${base}{`, `${base}*`, `${base}?`, `${base}é`]
+      yield* Effect.forEach(
+        prefixes,
+        (prefix) => using({ url: server.url, prefix, connect }, (store) => singly(store).set("id", entryOf(prefix)))
+      )
+      yield* Effect.forEach(
+        prefixes,
+        (prefix) =>
           using({ url: server.url, prefix, connect }, (store) =>
             Effect.gen(function*() {
               expect(textOf((yield* store.get("id", [])).entry)).toBe(prefix)
               expect(yield* store.size).toBe(1)
-            })))
-        yield* using({ url: server.url, prefix: base, connect }, (store) =>
-          store.clear)
-        yield* using({ url: server.url, prefix: `${base}:v`, connect }, (store) =>
-          Effect.map(store.size, (size) =>
-            expect(size).toBe(1)))
-      }))
+            }))
+      )
+      yield* using({ url: server.url, prefix: base, connect }, (store) => store.clear)
+      yield* using(
+        { url: server.url, prefix: `${base}:v`, connect },
+        (store) => Effect.map(store.size, (size) => expect(size).toBe(1))
+      )
+    })
 
-    it.live("a database number, of the option or of the URL", () =>
-      Effect.gen(function*() {
-        const prefix = freshPrefix()
-        yield* using({ url: `${server.url}/3`, prefix, connect }, (store) => singly(store).set("id", entryOf("three")))
-        const found = (options: RedisStore.Options) =>
-          using(
-            { prefix, connect, ...options },
-            (store) => Effect.map(store.get("id", []), ({ entry }) => textOf(entry))
-          )
-        expect(yield* found({ url: server.url, database: 3 })).toBe("three")
-        expect(yield* found({ url: `${server.url}/3`, database: 3 })).toBe("three")
-        expect(yield* found({ url: server.url })).toBe(undefined)
-      }))
-
-    it.live("a client of the program's: its settings count, and it is left alone", () =>
-      Effect.gen(function*() {
-        const client = createClient({ url: `${server.url}/4` })
-        const prefix = freshPrefix()
-        yield* using({ client: () => client, prefix, connect }, (store) => singly(store).set("id", entryOf("four")))
-        expect(client.isOpen).toBe(false)
-        const text = yield* using(
-          { url: `${server.url}/4`, prefix, connect },
+    test.live("a database number, of the option or of the URL", function*() {
+      const prefix = freshPrefix()
+      yield* using({ url: `${server.url}/3`, prefix, connect }, (store) => singly(store).set("id", entryOf("three")))
+      const found = (options: RedisStore.Options) =>
+        using(
+          { prefix, connect, ...options },
           (store) => Effect.map(store.get("id", []), ({ entry }) => textOf(entry))
         )
-        expect(text).toBe("four")
-      }))
+      expect(yield* found({ url: server.url, database: 3 })).toBe("three")
+      expect(yield* found({ url: `${server.url}/3`, database: 3 })).toBe("three")
+      expect(yield* found({ url: server.url })).toBe(undefined)
+    })
 
-    it.live("a function that answers no client is a mistake of the program's", () =>
-      Effect.gen(function*() {
-        const answers: ReadonlyArray<readonly [unknown, RegExp]> = [
-          [async () => createClient(), /a Promise: do not make it async/],
-          [() => Promise.reject(new Error("not handled")), /a Promise/],
-          [() => undefined, /a value of type undefined/],
-          [() => null, /null/],
-          [() => ({ ...createClient(), duplicate: undefined }), /no function/]
-        ]
-        for (const [client, message] of answers) {
-          const failure = yield* failureOf(Effect.scoped(storeFrom(RedisStore.layer({ client } as RedisStore.Options))))
-          expect(failure).toMatchObject({ _tag: "CacheConfigError" })
-          expect(failure!.message).toMatch(/^RedisStore.layer: "client" must return a client of the package redis/)
-          expect(failure!.message).toMatch(message)
-        }
-        const layer = CacheLayer.redis({ client: async () => createClient() } as object)
-        expect((yield* failureOf(Effect.scoped(Layer.build(layer))))!._tag).toBe("CacheConfigError")
-      }))
+    test.live("a client of the program's: its settings count, and it is left alone", function*() {
+      const client = createClient({ url: `${server.url}/4` })
+      const prefix = freshPrefix()
+      yield* using({ client: () => client, prefix, connect }, (store) => singly(store).set("id", entryOf("four")))
+      expect(client.isOpen).toBe(false)
+      const text = yield* using(
+        { url: `${server.url}/4`, prefix, connect },
+        (store) => Effect.map(store.get("id", []), ({ entry }) => textOf(entry))
+      )
+      expect(text).toBe("four")
+    })
 
-    it.live("a function that throws is an error of the layer, unless it has made a client before", () =>
-      Effect.gen(function*() {
-        const client = () => {
-          throw new Error("no settings in redis://user:secret@host")
-        }
-        const failure = yield* failureOf(Effect.scoped(storeFrom(RedisStore.layer({ client }))))
-        expect(failure).toMatchObject({ _tag: "StoreError", reason: "Unsupported" })
-        expect(failure!.message).toContain("\"client\" threw: no settings in redis://user:<redacted>@host")
-        expect(JSON.stringify(failure) + failure!.cause!.message).not.toContain("secret")
-        let made = 0
-        yield* using({
-          client: () => {
-            if (++made === 2) throw new Error("later")
-            return createClient({ url: server.url })
-          },
-          prefix: freshPrefix()
-        }, (store) =>
-          Effect.gen(function*() {
-            yield* singly(store).set("id", entryOf("before"))
-            yield* Effect.promise(() => server.ask("CLIENT", "KILL", "TYPE", "normal"))
-            // A refusal would be tried again after a minute.
-            const text = yield* Effect.retry(
-              Effect.map(store.get("id", []), ({ entry }) => textOf(entry)),
-              { schedule: Schedule.spaced("50 millis"), times: 200 }
-            )
-            expect(text).toBe("before")
-            expect(made).toBeGreaterThan(2)
-          }))
-      }))
+    test.live("a function that answers no client is a mistake of the program's", function*() {
+      const answers: ReadonlyArray<readonly [unknown, RegExp]> = [
+        [async () => createClient(), /a Promise: do not make it async/],
+        [() => Promise.reject(new Error("not handled")), /a Promise/],
+        [() => undefined, /a value of type undefined/],
+        [() => null, /null/],
+        [() => ({ ...createClient(), duplicate: undefined }), /no function/]
+      ]
+      for (const [client, message] of answers) {
+        const failure = yield* failureOf(Effect.scoped(storeFrom(RedisStore.layer({ client } as RedisStore.Options))))
+        expect(failure).toMatchObject({ _tag: "CacheConfigError" })
+        expect(failure!.message).toMatch(/^RedisStore.layer: "client" must return a client of the package redis/)
+        expect(failure!.message).toMatch(message)
+      }
+      const layer = CacheLayer.redis({ client: async () => createClient() } as object)
+      expect((yield* failureOf(Effect.scoped(Layer.build(layer))))!._tag).toBe("CacheConfigError")
+    })
+
+    test.live("a function that throws is an error of the layer, unless it has made a client before", function*() {
+      const client = () => {
+        throw new Error("no settings in redis://user:secret@host")
+      }
+      const failure = yield* failureOf(Effect.scoped(storeFrom(RedisStore.layer({ client }))))
+      expect(failure).toMatchObject({ _tag: "StoreError", reason: "Unsupported" })
+      expect(failure!.message).toContain("\"client\" threw: no settings in redis://user:<redacted>@host")
+      expect(JSON.stringify(failure) + failure!.cause!.message).not.toContain("secret")
+      let made = 0
+      yield* using({
+        client: () => {
+          if (++made === 2) throw new Error("later")
+          return createClient({ url: server.url })
+        },
+        prefix: freshPrefix()
+      }, (store) =>
+        Effect.gen(function*() {
+          yield* singly(store).set("id", entryOf("before"))
+          yield* Effect.promise(() => server.ask("CLIENT", "KILL", "TYPE", "normal"))
+          // A refusal would be tried again after a minute.
+          const text = yield* Effect.retry(
+            Effect.map(store.get("id", []), ({ entry }) => textOf(entry)),
+            { schedule: Schedule.spaced("50 millis"), times: 200 }
+          )
+          expect(text).toBe("before")
+          expect(made).toBeGreaterThan(2)
+        }))
+    })
   })
 
   describe("keys", () => {
-    it.live("entries expire on the server, and what is there for ever does not", () =>
-      Effect.gen(function*() {
-        const prefix = freshPrefix()
-        yield* using({ url: server.url, prefix, connect }, (store) =>
-          Effect.gen(function*() {
-            yield* singly(store).set("hour", entryOf("hour", { expiresAt: Date.now() + 3_600_000 }))
-            yield* singly(store).set("ever", entryOf("ever", { expiresAt: Infinity }))
-            yield* singly(store).set("past", entryOf("past", { expiresAt: 1 }))
-          }))
-        const left = async (id: string) => Number(await server.ask("PTTL", only(await keysOf(`${prefix}:v:*}${id}`))))
-        const [hour, ever] = yield* Effect.promise(() => Promise.all([left("hour"), left("ever")]))
-        expect(hour).toBeGreaterThan(3_500_000)
-        expect(hour).toBeLessThanOrEqual(3_600_000)
-        expect(ever).toBe(-1)
-      }))
+    test.live("entries expire on the server, and what is there for ever does not", function*() {
+      const prefix = freshPrefix()
+      yield* using({ url: server.url, prefix, connect }, (store) =>
+        Effect.gen(function*() {
+          yield* singly(store).set("hour", entryOf("hour", { expiresAt: Date.now() + 3_600_000 }))
+          yield* singly(store).set("ever", entryOf("ever", { expiresAt: Infinity }))
+          yield* singly(store).set("past", entryOf("past", { expiresAt: 1 }))
+        }))
+      const left = async (id: string) => Number(await server.ask("PTTL", only(await keysOf(`${prefix}:v:*}${id}`))))
+      const [hour, ever] = yield* Effect.promise(() => Promise.all([left("hour"), left("ever")]))
+      expect(hour).toBeGreaterThan(3_500_000)
+      expect(hour).toBeLessThanOrEqual(3_600_000)
+      expect(ever).toBe(-1)
+    })
 
     it.live("clear begins another era at once, and frees the room of the former ones", () =>
       Effect.gen(function*() {
@@ -260,201 +260,190 @@ describe.skipIf(isMissing(program))("Redis", () => {
         }))
       }), 240_000)
 
-    it.live("a frame of a newer release is a miss that is not written over, and can be removed", () =>
-      Effect.gen(function*() {
-        const prefix = freshPrefix()
-        let loads = 0
-        const answer = Effect.sync(() => ++loads).pipe(Cached.ttl("id", { ttl: "1 hour" }))
-        const layer = CacheLayer.redis({ url: server.url, prefix, connect })
-        yield* using({ url: server.url, prefix, connect }, (store) => singly(store).set("id", entryOf("1")))
-        const key = only(yield* Effect.promise(() => keysOf(`${prefix}:v:*`)))
-        const newer = "ec\u007fa newer release"
-        yield* Effect.promise(() => server.ask("SET", key, newer))
-        const warnings: Array<unknown> = []
-        const logger = Logger.layer([Logger.make(({ message }) => void warnings.push(message))])
-        yield* Effect.gen(function*() {
-          // In memory only: the two releases would take turns in writing over each other.
-          expect([yield* answer, yield* answer, yield* answer]).toEqual([1, 1, 1])
-          expect(yield* Effect.promise(() => server.ask("GET", key))).toBe(newer)
-          yield* Cached.invalidate("id")
-          expect(yield* Effect.promise(() => server.ask("EXISTS", key))).toBe(0)
-          expect([yield* answer, yield* answer]).toEqual([2, 2])
-        }).pipe(Effect.provide(layer), Effect.provide(logger))
-        expect(warnings).toHaveLength(1)
-      }))
+    test.live("a frame of a newer release is a miss that is not written over, and can be removed", function*() {
+      const prefix = freshPrefix()
+      let loads = 0
+      const answer = Effect.sync(() => ++loads).pipe(Cached.ttl("id", { ttl: "1 hour" }))
+      const layer = CacheLayer.redis({ url: server.url, prefix, connect })
+      yield* using({ url: server.url, prefix, connect }, (store) => singly(store).set("id", entryOf("1")))
+      const key = only(yield* Effect.promise(() => keysOf(`${prefix}:v:*`)))
+      const newer = "ec\u007fa newer release"
+      yield* Effect.promise(() => server.ask("SET", key, newer))
+      const warnings: Array<unknown> = []
+      const logger = Logger.layer([Logger.make(({ message }) => void warnings.push(message))])
+      yield* Effect.gen(function*() {
+        // In memory only: the two releases would take turns in writing over each other.
+        expect([yield* answer, yield* answer, yield* answer]).toEqual([1, 1, 1])
+        expect(yield* Effect.promise(() => server.ask("GET", key))).toBe(newer)
+        yield* Cached.invalidate("id")
+        expect(yield* Effect.promise(() => server.ask("EXISTS", key))).toBe(0)
+        expect([yield* answer, yield* answer]).toEqual([2, 2])
+      }).pipe(Effect.provide(layer), Effect.provide(logger))
+      expect(warnings).toHaveLength(1)
+    })
   })
 
   describe("a failure that waiting does not resolve is an error of the layer", () => {
-    it.live("no server, where it is required", () =>
-      Effect.gen(function*() {
-        const [port] = yield* Effect.promise(() => freePorts(1))
-        const url = `redis://user:secret@127.0.0.1:${port}`
-        const failure = yield* failureOf(Layer.launch(CacheLayer.redis({ url, connect })))
-        expect(failure).toMatchObject({ _tag: "StoreError", store: "redis", reason: "Unavailable" })
-        expect(failure!.cause!.message).toContain("ECONNREFUSED")
-        expect(JSON.stringify(failure) + failure!.cause!.message).not.toContain("secret")
-      }))
+    test.live("no server, where it is required", function*() {
+      const [port] = yield* Effect.promise(() => freePorts(1))
+      const url = `redis://user:secret@127.0.0.1:${port}`
+      const failure = yield* failureOf(Layer.launch(CacheLayer.redis({ url, connect })))
+      expect(failure).toMatchObject({ _tag: "StoreError", store: "redis", reason: "Unavailable" })
+      expect(failure!.cause!.message).toContain("ECONNREFUSED")
+      expect(JSON.stringify(failure) + failure!.cause!.message).not.toContain("secret")
+    })
 
-    it.live("no server, where it is not required: its first failure names the option", () =>
-      Effect.gen(function*() {
-        const [port] = yield* Effect.promise(() => freePorts(1))
-        const cache = CacheLayer.redis({ url: `redis://127.0.0.1:${port}` })
-        const read = Effect.succeed(1).pipe(Cached.ttl("k", { ttl: "1 hour" }), CachePolicy.strict)
-        const failure = yield* Effect.flip(Effect.provide(read, cache))
-        expect(failure.message).toContain(`ECONNREFUSED`)
-        expect(failure.message).toContain(`connect: "required"`)
-      }))
+    test.live("no server, where it is not required: its first failure names the option", function*() {
+      const [port] = yield* Effect.promise(() => freePorts(1))
+      const cache = CacheLayer.redis({ url: `redis://127.0.0.1:${port}` })
+      const read = Effect.succeed(1).pipe(Cached.ttl("k", { ttl: "1 hour" }), CachePolicy.strict)
+      const failure = yield* Effect.flip(Effect.provide(read, cache))
+      expect(failure.message).toContain(`ECONNREFUSED`)
+      expect(failure.message).toContain(`connect: "required"`)
+    })
 
-    it.live("a user whose scripts may not run a command: the failure names all that are missing", () =>
-      Effect.gen(function*() {
-        const needed = Array.from(
-          era(false).rights.body.matchAll(/^try\("(\w+)"/gm),
-          ([, command]) => command!.toLowerCase()
-        )
-        expect(needed.length).toBeGreaterThan(10)
-        const ask = (...args: ReadonlyArray<string>) => Effect.promise(() => server.ask(...args))
-        const as = (...gone: ReadonlyArray<string>) =>
-          Effect.gen(function*() {
-            yield* ask(
-              "ACL",
-              "SETUSER",
-              "few",
-              "reset",
-              "on",
-              ">right",
-              "~few:*",
-              "&few:*",
-              "+@all",
-              ...gone.map((g) => `-${g}`)
-            )
-            const layer = CacheLayer.redis({
-              url: server.url,
-              username: "few",
-              password: Redacted.make("right"),
-              prefix: "few",
-              memory: false
-            })
-            const read = Effect.succeed(1).pipe(Cached.ttl("k", { ttl: "1 hour" }))
-            return yield* failureOf(Effect.provide(read, layer))
-          })
-        expect(yield* as()).toBe(undefined)
-        for (const command of needed) {
-          const failure = yield* as(command)
-          expect(failure, command).toMatchObject({ _tag: "StoreError", operation: "open", reason: "Denied" })
-          expect(failure!.message).toContain(`may not run ${command})`)
-        }
-        expect((yield* as("hset", "get", "pexpire"))!.message).toContain("may not run get, hset, pexpire)")
-        yield* Effect.sleep("1100 millis")
-        expect(yield* ask("KEYS", "*rights*")).toEqual([])
-      }))
-
-    it.live("a right that is taken away later is denied", () =>
-      Effect.gen(function*() {
-        const ask = (...args: ReadonlyArray<string>) => Effect.promise(() => server.ask(...args))
-        yield* ask("ACL", "SETUSER", "later", "reset", "on", ">right", "~later:*", "&later:*", "+@all")
-        const password = Redacted.make("right")
-        const store = yield* storeFrom(
-          RedisStore.layer({ url: server.url, username: "later", password, prefix: "later" })
-        )
-        yield* singly(store).set("a", entryOf("a"))
-        yield* ask("ACL", "SETUSER", "later", "-hset", "-set")
-        expect(yield* Effect.flip(singly(store).set("a", entryOf("b")))).toMatchObject({ reason: "Denied" })
-      }).pipe(Effect.scoped))
-
-    it.live("a wrong password, no password, and a user who may not do what is needed", () =>
-      Effect.gen(function*() {
-        yield* Effect.promise(() =>
-          server.ask("ACL", "SETUSER", "cache", "on", ">right", "~shop:*", "&shop:*", "+@all")
-        )
-        yield* Effect.promise(() => server.ask("ACL", "SETUSER", "reader", "on", ">right", "~*", "+get", "+mget"))
-        const as = (username: string, password: string, prefix = "shop") =>
-          failureOf(Effect.scoped(storeFrom(RedisStore.layer({
-            url: server.url,
-            username,
-            password: Redacted.make(password),
-            prefix
-          }))))
-        expect(yield* as("cache", "right")).toBe(undefined)
-        for (
-          const failure of [
-            yield* as("cache", "wrong secret"),
-            yield* as("nobody", "right"),
-            yield* as("cache", "right", "elsewhere"),
-            yield* as("reader", "right")
-          ]
-        ) {
-          expect(failure).toMatchObject({ _tag: "StoreError", reason: "Denied" })
-          expect(JSON.stringify(failure) + failure!.cause!.message).not.toContain("secret")
-        }
-        // A user of the prefix alone can do all of it, and the lock too.
-        yield* Effect.gen(function*() {
-          yield* Cached.set("a", 1)
-          yield* Cached.invalidate({ tag: "tag" })
-          const lock = yield* Lock.Lock
-          const held = yield* Scope.make()
-          yield* Scope.provide(lock.acquire("name", { lease: "10 seconds", wait: 0 }), held)
-          const waiting = yield* Effect.forkChild(
-            Effect.scoped(lock.acquire("name", { lease: "10 seconds", wait: "10 seconds" })),
-            { startImmediately: true }
+    test.live("a user whose scripts may not run a command: the failure names all that are missing", function*() {
+      const needed = Array.from(
+        era(false).rights.body.matchAll(/^try\("(\w+)"/gm),
+        ([, command]) => command!.toLowerCase()
+      )
+      expect(needed.length).toBeGreaterThan(10)
+      const ask = (...args: ReadonlyArray<string>) => Effect.promise(() => server.ask(...args))
+      const as = (...gone: ReadonlyArray<string>) =>
+        Effect.gen(function*() {
+          yield* ask(
+            "ACL",
+            "SETUSER",
+            "few",
+            "reset",
+            "on",
+            ">right",
+            "~few:*",
+            "&few:*",
+            "+@all",
+            ...gone.map((g) => `-${g}`)
           )
-          // It is woken by a message, for which it listens.
-          const listeners = Effect.promise(() => server.ask("PUBSUB", "NUMSUB", "shop:k"))
-          for (let i = 0; String(yield* listeners) !== "shop:k,1"; i++) {
-            if (i === 500) throw new Error("not ready")
-            yield* Effect.sleep("10 millis")
-          }
-          yield* Scope.close(held, Exit.void)
-          yield* Fiber.join(waiting)
-          expect(yield* Effect.succeed(2).pipe(Cached.ttl("a", { ttl: "1 hour" }))).toBe(1)
-        }).pipe(
-          Effect.provide(CacheLayer.redis({
-            url: server.url.replace("redis://", "redis://cache:right@"),
-            prefix: "shop",
+          const layer = CacheLayer.redis({
+            url: server.url,
+            username: "few",
+            password: Redacted.make("right"),
+            prefix: "few",
             memory: false
-          }))
-        )
-      }))
+          })
+          const read = Effect.succeed(1).pipe(Cached.ttl("k", { ttl: "1 hour" }))
+          return yield* failureOf(Effect.provide(read, layer))
+        })
+      expect(yield* as()).toBe(undefined)
+      for (const command of needed) {
+        const failure = yield* as(command)
+        expect(failure, command).toMatchObject({ _tag: "StoreError", operation: "open", reason: "Denied" })
+        expect(failure!.message).toContain(`may not run ${command})`)
+      }
+      expect((yield* as("hset", "get", "pexpire"))!.message).toContain("may not run get, hset, pexpire)")
+      yield* Effect.sleep("1100 millis")
+      expect(yield* ask("KEYS", "*rights*")).toEqual([])
+    })
 
-    it.live("a password that the server does not want is not repeated by its error", () =>
-      Effect.gen(function*() {
-        const url = server.url.replace("redis://", "redis://:secret@")
-        const failure = yield* failureOf(Effect.scoped(storeFrom(RedisStore.layer({ url }))))
+    test.live("a right that is taken away later is denied", function*() {
+      const ask = (...args: ReadonlyArray<string>) => Effect.promise(() => server.ask(...args))
+      yield* ask("ACL", "SETUSER", "later", "reset", "on", ">right", "~later:*", "&later:*", "+@all")
+      const password = Redacted.make("right")
+      const store = yield* storeFrom(
+        RedisStore.layer({ url: server.url, username: "later", password, prefix: "later" })
+      )
+      yield* singly(store).set("a", entryOf("a"))
+      yield* ask("ACL", "SETUSER", "later", "-hset", "-set")
+      expect(yield* Effect.flip(singly(store).set("a", entryOf("b")))).toMatchObject({ reason: "Denied" })
+    })
+
+    test.live("a wrong password, no password, and a user who may not do what is needed", function*() {
+      yield* Effect.promise(() => server.ask("ACL", "SETUSER", "cache", "on", ">right", "~shop:*", "&shop:*", "+@all"))
+      yield* Effect.promise(() => server.ask("ACL", "SETUSER", "reader", "on", ">right", "~*", "+get", "+mget"))
+      const as = (username: string, password: string, prefix = "shop") =>
+        failureOf(Effect.scoped(storeFrom(RedisStore.layer({
+          url: server.url,
+          username,
+          password: Redacted.make(password),
+          prefix
+        }))))
+      expect(yield* as("cache", "right")).toBe(undefined)
+      for (
+        const failure of [
+          yield* as("cache", "wrong secret"),
+          yield* as("nobody", "right"),
+          yield* as("cache", "right", "elsewhere"),
+          yield* as("reader", "right")
+        ]
+      ) {
         expect(failure).toMatchObject({ _tag: "StoreError", reason: "Denied" })
         expect(JSON.stringify(failure) + failure!.cause!.message).not.toContain("secret")
-      }))
+      }
+      // A user of the prefix alone can do all of it, and the lock too.
+      yield* Effect.gen(function*() {
+        yield* Cached.set("a", 1)
+        yield* Cached.invalidate({ tag: "tag" })
+        const lock = yield* Lock.Lock
+        const held = yield* Scope.make()
+        yield* Scope.provide(lock.acquire("name", { lease: "10 seconds", wait: 0 }), held)
+        const waiting = yield* Effect.forkChild(
+          Effect.scoped(lock.acquire("name", { lease: "10 seconds", wait: "10 seconds" })),
+          { startImmediately: true }
+        )
+        // It is woken by a message, for which it listens.
+        const listeners = Effect.promise(() => server.ask("PUBSUB", "NUMSUB", "shop:k"))
+        for (let i = 0; String(yield* listeners) !== "shop:k,1"; i++) {
+          if (i === 500) throw new Error("not ready")
+          yield* Effect.sleep("10 millis")
+        }
+        yield* Scope.close(held, Exit.void)
+        yield* Fiber.join(waiting)
+        expect(yield* Effect.succeed(2).pipe(Cached.ttl("a", { ttl: "1 hour" }))).toBe(1)
+      }).pipe(
+        Effect.provide(CacheLayer.redis({
+          url: server.url.replace("redis://", "redis://cache:right@"),
+          prefix: "shop",
+          memory: false
+        }))
+      )
+    })
+
+    test.live("a password that the server does not want is not repeated by its error", function*() {
+      const url = server.url.replace("redis://", "redis://:secret@")
+      const failure = yield* failureOf(Effect.scoped(storeFrom(RedisStore.layer({ url }))))
+      expect(failure).toMatchObject({ _tag: "StoreError", reason: "Denied" })
+      expect(JSON.stringify(failure) + failure!.cause!.message).not.toContain("secret")
+    })
 
     it.live("a replica", () =>
       Effect.gen(function*() {
-        const replica = yield* started(() => startServer({ args: ["--replicaof", "127.0.0.1", String(server.port)] }))
+        const replica = yield* ending(() => startServer({ args: ["--replicaof", "127.0.0.1", String(server.port)] }))
         const failure = yield* failureOf(Effect.scoped(storeFrom(RedisStore.layer({ url: replica.url }))))
         expect(failure).toMatchObject({ _tag: "StoreError", reason: "Unsupported" })
         expect(failure!.cause!.message).toContain("replica")
       }).pipe(Effect.scoped), 240_000)
 
-    it.live("a database that there is not", () =>
-      Effect.gen(function*() {
-        const client = createClient({ url: `${server.url}/999` })
-        const options = [{ url: server.url, database: 999 }, { url: `${server.url}/999` }, { client: () => client }]
-        for (const one of options) {
-          const failure = yield* failureOf(Effect.scoped(storeFrom(RedisStore.layer(one))))
-          expect(failure).toMatchObject({ _tag: "StoreError", reason: "Unsupported" })
-          expect(failure!.message).toMatch(/"database", or the number in the path of "url".*out of range/)
-        }
-      }))
-
-    it.live("no Sentinel where one is named", () =>
-      Effect.gen(function*() {
-        const [port] = yield* Effect.promise(() => freePorts(1))
-        const failing = (nodes: ReadonlyArray<string>) =>
-          failureOf(Effect.scoped(storeFrom(RedisStore.layer({ sentinel: { name: "main", nodes } }))))
-        const failure = yield* failing([`127.0.0.1:${server.port}`])
+    test.live("a database that there is not", function*() {
+      const client = createClient({ url: `${server.url}/999` })
+      const options = [{ url: server.url, database: 999 }, { url: `${server.url}/999` }, { client: () => client }]
+      for (const one of options) {
+        const failure = yield* failureOf(Effect.scoped(storeFrom(RedisStore.layer(one))))
         expect(failure).toMatchObject({ _tag: "StoreError", reason: "Unsupported" })
-        expect(failure!.message).toContain(`127.0.0.1:${server.port} is not a Sentinel`)
-        // One that is away may be there later.
-        const away = `127.0.0.1:${port}`
-        expect(yield* failing([`127.0.0.1:${server.port}`, away])).toBe(undefined)
-        expect(yield* failing([away, `127.0.0.1:${server.port}`])).toBe(undefined)
-      }))
+        expect(failure!.message).toMatch(/"database", or the number in the path of "url".*out of range/)
+      }
+    })
+
+    test.live("no Sentinel where one is named", function*() {
+      const [port] = yield* Effect.promise(() => freePorts(1))
+      const failing = (nodes: ReadonlyArray<string>) =>
+        failureOf(Effect.scoped(storeFrom(RedisStore.layer({ sentinel: { name: "main", nodes } }))))
+      const failure = yield* failing([`127.0.0.1:${server.port}`])
+      expect(failure).toMatchObject({ _tag: "StoreError", reason: "Unsupported" })
+      expect(failure!.message).toContain(`127.0.0.1:${server.port} is not a Sentinel`)
+      // One that is away may be there later.
+      const away = `127.0.0.1:${port}`
+      expect(yield* failing([`127.0.0.1:${server.port}`, away])).toBe(undefined)
+      expect(yield* failing([away, `127.0.0.1:${server.port}`])).toBe(undefined)
+    })
   })
 
   describe("TLS", () => {
@@ -474,32 +463,30 @@ describe.skipIf(isMissing(program))("Redis", () => {
       made.end()
     })
 
-    it.live("a certificate that is known is accepted", () =>
-      Effect.gen(function*() {
-        const url = secure.url.replace("redis:", "rediss:")
-        const tls = { ca: readFileSync(made.ca) }
-        const text = yield* using({ url, tls, prefix: freshPrefix(), connect }, (store) =>
-          Effect.andThen(
-            singly(store).set("id", entryOf("secure")),
-            Effect.map(store.get("id", []), ({ entry }) => textOf(entry))
-          ))
-        expect(text).toBe("secure")
-      }))
+    test.live("a certificate that is known is accepted", function*() {
+      const url = secure.url.replace("redis:", "rediss:")
+      const tls = { ca: readFileSync(made.ca) }
+      const text = yield* using({ url, tls, prefix: freshPrefix(), connect }, (store) =>
+        Effect.andThen(
+          singly(store).set("id", entryOf("secure")),
+          Effect.map(store.get("id", []), ({ entry }) => textOf(entry))
+        ))
+      expect(text).toBe("secure")
+    })
 
-    it.live("an unknown one, TLS where there is none, and none where there is TLS are errors", () =>
-      Effect.gen(function*() {
-        const failures = [
-          yield* failureOf(
-            Effect.scoped(storeFrom(RedisStore.layer({ url: secure.url.replace("redis:", "rediss:") })))
-          ),
-          yield* failureOf(
-            Effect.scoped(storeFrom(RedisStore.layer({ url: server.url.replace("redis:", "rediss:") })))
-          ),
-          yield* failureOf(Effect.scoped(storeFrom(RedisStore.layer({ url: secure.url }))))
-        ]
-        for (const failure of failures) expect(failure).toMatchObject({ _tag: "StoreError", reason: "Denied" })
-        expect(failures[2]!.cause!.message).toContain("speaks TLS")
-      }))
+    test.live("an unknown one, TLS where there is none, and none where there is TLS are errors", function*() {
+      const failures = [
+        yield* failureOf(
+          Effect.scoped(storeFrom(RedisStore.layer({ url: secure.url.replace("redis:", "rediss:") })))
+        ),
+        yield* failureOf(
+          Effect.scoped(storeFrom(RedisStore.layer({ url: server.url.replace("redis:", "rediss:") })))
+        ),
+        yield* failureOf(Effect.scoped(storeFrom(RedisStore.layer({ url: secure.url }))))
+      ]
+      for (const failure of failures) expect(failure).toMatchObject({ _tag: "StoreError", reason: "Denied" })
+      expect(failures[2]!.cause!.message).toContain("speaks TLS")
+    })
   })
 
   describe("values", () => {
@@ -521,47 +508,47 @@ describe.skipIf(isMissing(program))("Redis", () => {
           }
         })))
 
-    it.live("above maxValue stay in memory, with one warning", () =>
-      Effect.gen(function*() {
-        const warnings: Array<string> = []
-        const logger = Logger.layer([Logger.make(({ message }) => void warnings.push(String(message)))])
-        const prefix = freshPrefix()
-        let loads = 0
-        const large = (key: string) =>
-          Effect.sync(() => `${++loads}${"x".repeat(2000)}`).pipe(Cached.ttl(key, { ttl: "1 hour" }))
-        yield* Effect.gen(function*() {
-          const failures: Array<unknown> = []
-          yield* Effect.forkChild(
-            Stream.runForEach(Cached.events(), (event) =>
-              Effect.sync(() =>
-                event._tag === "StoreFailure" && failures.push([event.operation, event.reason])
-              )),
-            { startImmediately: true }
-          )
-          const all = Effect.forEach(["a", "b"], large)
-          // Until it receives changes for the first time, it does not trust values that it has loaded before.
-          const areInMemory = Effect.map(
-            Effect.all([all, Effect.delay(all, "50 millis")]),
-            ([before, now]) => before.join() === now.join()
-          )
-          yield* Effect.repeat(areInMemory, { until: (are) => are })
-          const expected = Array.from({ length: loads }, () => ["commit", "TooLarge"])
-          yield* Effect.repeat(Effect.delay(Effect.void, "10 millis"), { until: () => failures.length >= loads })
-          expect(failures).toEqual(expected)
-        }).pipe(
-          Effect.provide(CacheLayer.redis({ url: server.url, prefix, maxValue: "1 kilobyte", connect })),
-          Effect.provide(logger)
+    test.live("above maxValue stay in memory, with one warning", function*() {
+      const warnings: Array<string> = []
+      const logger = Logger.layer([Logger.make(({ message }) => void warnings.push(String(message)))])
+      const prefix = freshPrefix()
+      let loads = 0
+      const large = (key: string) =>
+        Effect.sync(() => `${++loads}${"x".repeat(2000)}`).pipe(Cached.ttl(key, { ttl: "1 hour" }))
+      yield* Effect.gen(function*() {
+        const failures: Array<unknown> = []
+        yield* Effect.forkChild(
+          Stream.runForEach(
+            Cached.events(),
+            (event) =>
+              Effect.sync(() => event._tag === "StoreFailure" && failures.push([event.operation, event.reason]))
+          ),
+          { startImmediately: true }
         )
-        expect(warnings).toHaveLength(1)
-        expect(yield* Effect.promise(() => keysOf(`${prefix}:v:*`))).toEqual([])
-      }))
+        const all = Effect.forEach(["a", "b"], large)
+        // Until it receives changes for the first time, it does not trust values that it has loaded before.
+        const areInMemory = Effect.map(
+          Effect.all([all, Effect.delay(all, "50 millis")]),
+          ([before, now]) => before.join() === now.join()
+        )
+        yield* Effect.repeat(areInMemory, { until: (are) => are })
+        const expected = Array.from({ length: loads }, () => ["commit", "TooLarge"])
+        yield* Effect.repeat(Effect.delay(Effect.void, "10 millis"), { until: () => failures.length >= loads })
+        expect(failures).toEqual(expected)
+      }).pipe(
+        Effect.provide(CacheLayer.redis({ url: server.url, prefix, maxValue: "1 kilobyte", connect })),
+        Effect.provide(logger)
+      )
+      expect(warnings).toHaveLength(1)
+      expect(yield* Effect.promise(() => keysOf(`${prefix}:v:*`))).toEqual([])
+    })
   })
 
   describe("replicas", () => {
     it.live("a write counts when as many as wanted have it, and not before", () =>
       Effect.gen(function*() {
-        const main = yield* started(() => startServer())
-        const replica = yield* started(() => startServer({ args: ["--replicaof", "127.0.0.1", String(main.port)] }))
+        const main = yield* ending(() => startServer())
+        const replica = yield* ending(() => startServer({ args: ["--replicaof", "127.0.0.1", String(main.port)] }))
         const store = yield* storeFrom(RedisStore.layer({ url: main.url, replicas: 1, connect }))
         yield* Effect.retry(singly(store).set("id", entryOf("both")), {
           times: 100,
@@ -581,42 +568,40 @@ describe.skipIf(isMissing(program))("Redis", () => {
     }, 240_000)
     afterAll(() => watched.end())
 
-    it.live("one that is named as a server is an error that says where it belongs", () =>
-      Effect.gen(function*() {
-        for (const path of ["", "/0", "/3"]) {
-          const url = `redis://${watched.nodes[0]}${path}`
-          const failure = yield* failureOf(Effect.scoped(storeFrom(RedisStore.layer({ url }))))
-          expect(failure).toMatchObject({ _tag: "StoreError", reason: "Unsupported" })
-          expect(failure!.message).toMatch(/Sentinel: name it in "sentinel", not in "url"/)
-        }
-        const failure = yield* failureOf(
-          Effect.scoped(storeFrom(RedisStore.layer({ nodes: [`redis://${watched.nodes[0]}`] })))
-        )
+    test.live("one that is named as a server is an error that says where it belongs", function*() {
+      for (const path of ["", "/0", "/3"]) {
+        const url = `redis://${watched.nodes[0]}${path}`
+        const failure = yield* failureOf(Effect.scoped(storeFrom(RedisStore.layer({ url }))))
         expect(failure).toMatchObject({ _tag: "StoreError", reason: "Unsupported" })
-      }))
+        expect(failure!.message).toMatch(/Sentinel: name it in "sentinel", not in "url"/)
+      }
+      const failure = yield* failureOf(
+        Effect.scoped(storeFrom(RedisStore.layer({ nodes: [`redis://${watched.nodes[0]}`] })))
+      )
+      expect(failure).toMatchObject({ _tag: "StoreError", reason: "Unsupported" })
+    })
 
-    it.live("the master is found, and its successor when it dies; what is asked meanwhile does not fail", () =>
-      Effect.gen(function*() {
-        const sentinel = { name: "main", nodes: ["127.0.0.1:1", ...watched.nodes] }
-        let loads = 0
-        const answer = (key: string) => Effect.sync(() => ++loads).pipe(Cached.ttl(key, { ttl: "1 hour" }))
-        yield* Effect.gen(function*() {
-          expect(yield* answer("a")).toBe(1)
-          yield* Effect.sleep("300 millis")
-          watched.master.signal("SIGKILL")
-          yield* Effect.promise(() => watched.master.ended())
-          let isStored = false
-          for (let i = 0; !isStored && i < 400; i++) {
-            const before = loads
-            yield* Effect.andThen(answer(`k${i}`), answer(`k${i}`))
-            isStored = loads === before + 1
-            yield* Effect.sleep("50 millis")
-          }
-          expect(isStored).toBe(true)
-          // It was replicated before.
-          expect(yield* answer("a")).toBe(1)
-        }).pipe(Effect.provide(CacheLayer.redis({ sentinel, memory: false })))
-      }))
+    test.live("the master is found, and its successor when it dies; what is asked meanwhile does not fail", function*() {
+      const sentinel = { name: "main", nodes: ["127.0.0.1:1", ...watched.nodes] }
+      let loads = 0
+      const answer = (key: string) => Effect.sync(() => ++loads).pipe(Cached.ttl(key, { ttl: "1 hour" }))
+      yield* Effect.gen(function*() {
+        expect(yield* answer("a")).toBe(1)
+        yield* Effect.sleep("300 millis")
+        watched.master.signal("SIGKILL")
+        yield* Effect.promise(() => watched.master.ended())
+        let isStored = false
+        for (let i = 0; !isStored && i < 400; i++) {
+          const before = loads
+          yield* Effect.andThen(answer(`k${i}`), answer(`k${i}`))
+          isStored = loads === before + 1
+          yield* Effect.sleep("50 millis")
+        }
+        expect(isStored).toBe(true)
+        // It was replicated before.
+        expect(yield* answer("a")).toBe(1)
+      }).pipe(Effect.provide(CacheLayer.redis({ sentinel, memory: false })))
+    })
   })
 
   describe("a cluster", () => {
@@ -626,26 +611,24 @@ describe.skipIf(isMissing(program))("Redis", () => {
     }, 240_000)
     afterAll(() => cluster.end())
 
-    it.live("is no single server, and a single server is none", () =>
-      Effect.gen(function*() {
-        const failures = [
-          yield* failureOf(Effect.scoped(storeFrom(RedisStore.layer({ url: cluster.nodes[0]! })))),
-          yield* failureOf(Effect.scoped(storeFrom(RedisStore.layer({ nodes: [server.url] }))))
-        ]
-        for (const failure of failures) expect(failure).toMatchObject({ _tag: "StoreError", reason: "Unsupported" })
-      }))
+    test.live("is no single server, and a single server is none", function*() {
+      const failures = [
+        yield* failureOf(Effect.scoped(storeFrom(RedisStore.layer({ url: cluster.nodes[0]! })))),
+        yield* failureOf(Effect.scoped(storeFrom(RedisStore.layer({ nodes: [server.url] }))))
+      ]
+      for (const failure of failures) expect(failure).toMatchObject({ _tag: "StoreError", reason: "Unsupported" })
+    })
 
-    it.live("is found by way of a replica", () =>
-      Effect.gen(function*() {
-        const at = (node: number) => `redis://127.0.0.1:${cluster.servers[node]!.port}`
-        for (const nodes of [[at(3)], [at(3), at(0)], ["redis://127.0.0.1:1", at(3)]]) {
-          for (const connect of ["required", "eventually"] as const) {
-            const store = yield* storeFrom(RedisStore.layer({ nodes, prefix: freshPrefix(), connect }))
-            yield* singly(store).set("a", entryOf("a"))
-            expect(textOf((yield* store.get("a", [])).entry)).toBe("a")
-          }
+    test.live("is found by way of a replica", function*() {
+      const at = (node: number) => `redis://127.0.0.1:${cluster.servers[node]!.port}`
+      for (const nodes of [[at(3)], [at(3), at(0)], ["redis://127.0.0.1:1", at(3)]]) {
+        for (const connect of ["required", "eventually"] as const) {
+          const store = yield* storeFrom(RedisStore.layer({ nodes, prefix: freshPrefix(), connect }))
+          yield* singly(store).set("a", entryOf("a"))
+          expect(textOf((yield* store.get("a", [])).entry)).toBe("a")
         }
-      }).pipe(Effect.scoped))
+      }
+    })
 
     it.live("slots that move are followed: no operation fails, no value is lost", () =>
       Effect.gen(function*() {

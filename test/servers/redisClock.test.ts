@@ -1,5 +1,5 @@
 /** A machine's clock that is set while its process is connected to a real server. */
-import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
+import { afterAll, beforeAll, describe, expect } from "@effect/vitest"
 import { Clock, Effect, Option } from "effect"
 import { Cached, CacheLayer } from "effect-cached"
 import { RedisStore } from "effect-cached/redis"
@@ -7,6 +7,7 @@ import { machineClock } from "../../src/internal/time/monotonic.ts"
 import { isMissing } from "../support/needs.ts"
 import { freshPrefix, program, type Server, startServer } from "../support/redis.ts"
 import { storeFrom } from "../support/storeFrom.ts"
+import { test } from "../support/tests.ts"
 
 const hour = 3_600_000
 const minute = 60_000
@@ -28,56 +29,54 @@ describe.skipIf(isMissing(program))("Redis · a clock that is set between two he
     })
   }
 
-  it.live.each<[string, number]>([["forward", hour], ["back", -hour]])(
+  test.live.each<[string, number]>([["forward", hour], ["back", -hour]])(
     "no deadline is too late, and all are right once the server has answered: set %s",
-    ([, by]) =>
-      Effect.gen(function*() {
-        const setBy = { millis: 0 }
-        const prefix = freshPrefix()
-        const other = yield* storeFrom(RedisStore.layer({ url: server.url, prefix, connect: "required" }))
-        /** How much later than a minute from now an entry ends that is set now, according to another process. */
-        const lateness = Effect.gen(function*() {
-          yield* Cached.set("a", 1, { ttl: "1 minute" })
-          const [entry] = yield* other.getMany(["a"])
-          const now = machineClock.currentTimeMillisUnsafe()
-          return entry === undefined ? -Infinity : entry.meta.expiresAt - now - minute
-        })
-        yield* Effect.gen(function*() {
-          expect(Math.abs(yield* lateness)).toBeLessThan(10_000)
-          setBy.millis = by
-          let late = yield* lateness
-          // The first write notices that the clock was set.
-          for (let i = 0; i < 100 && Math.abs(late) > 10_000; i++) {
-            expect(late).toBeLessThan(1000)
-            yield* Effect.sleep("20 millis")
-            late = yield* lateness
-          }
-          expect(Math.abs(late)).toBeLessThan(10_000)
-          expect(yield* Cached.getOption("a")).toEqual(Option.some(1))
-        }).pipe(
-          Effect.provide(CacheLayer.redis({ url: server.url, prefix, memory: false, connect: "required" })),
-          Effect.provideService(Clock.Clock, clockSetBy(setBy))
-        )
-      }).pipe(Effect.scoped)
-  )
-
-  it.live("soft deadlines of entries in memory do not move when the clock is set back", () =>
-    Effect.gen(function*() {
+    function*([, by]) {
       const setBy = { millis: 0 }
-      let loads = 0
-      const hard = Effect.sync(() => ++loads).pipe(Cached.ttl("hard", { ttl: "400 millis" }))
-      const soft = Effect.sync(() => ++loads).pipe(
-        Cached.softTtl("soft", { ttl: "1 minute", softTtl: "400 millis" })
-      )
+      const prefix = freshPrefix()
+      const other = yield* storeFrom(RedisStore.layer({ url: server.url, prefix, connect: "required" }))
+      /** How much later than a minute from now an entry ends that is set now, according to another process. */
+      const lateness = Effect.gen(function*() {
+        yield* Cached.set("a", 1, { ttl: "1 minute" })
+        const [entry] = yield* other.getMany(["a"])
+        const now = machineClock.currentTimeMillisUnsafe()
+        return entry === undefined ? -Infinity : entry.meta.expiresAt - now - minute
+      })
       yield* Effect.gen(function*() {
-        yield* Effect.all([hard, soft])
-        setBy.millis = -hour
-        yield* Effect.sleep("500 millis")
-        yield* Effect.all([hard, soft])
-        expect(loads).toBe(4)
+        expect(Math.abs(yield* lateness)).toBeLessThan(10_000)
+        setBy.millis = by
+        let late = yield* lateness
+        // The first write notices that the clock was set.
+        for (let i = 0; i < 100 && Math.abs(late) > 10_000; i++) {
+          expect(late).toBeLessThan(1000)
+          yield* Effect.sleep("20 millis")
+          late = yield* lateness
+        }
+        expect(Math.abs(late)).toBeLessThan(10_000)
+        expect(yield* Cached.getOption("a")).toEqual(Option.some(1))
       }).pipe(
-        Effect.provide(CacheLayer.redis({ url: server.url, prefix: freshPrefix(), connect: "required" })),
+        Effect.provide(CacheLayer.redis({ url: server.url, prefix, memory: false, connect: "required" })),
         Effect.provideService(Clock.Clock, clockSetBy(setBy))
       )
-    }))
+    }
+  )
+
+  test.live("soft deadlines of entries in memory do not move when the clock is set back", function*() {
+    const setBy = { millis: 0 }
+    let loads = 0
+    const hard = Effect.sync(() => ++loads).pipe(Cached.ttl("hard", { ttl: "400 millis" }))
+    const soft = Effect.sync(() => ++loads).pipe(
+      Cached.softTtl("soft", { ttl: "1 minute", softTtl: "400 millis" })
+    )
+    yield* Effect.gen(function*() {
+      yield* Effect.all([hard, soft])
+      setBy.millis = -hour
+      yield* Effect.sleep("500 millis")
+      yield* Effect.all([hard, soft])
+      expect(loads).toBe(4)
+    }).pipe(
+      Effect.provide(CacheLayer.redis({ url: server.url, prefix: freshPrefix(), connect: "required" })),
+      Effect.provideService(Clock.Clock, clockSetBy(setBy))
+    )
+  })
 })

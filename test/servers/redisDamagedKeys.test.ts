@@ -7,11 +7,12 @@ import { Duration, Effect, Schema, Stream } from "effect"
 import { Cached, CacheKey, CacheLayer, Guard } from "effect-cached"
 import { Lock } from "effect-cached/adapters"
 import * as Keys from "../../src/drivers/redis/protocol/keys.ts"
+import { ending } from "../support/ending.ts"
 import { isMissing } from "../support/needs.ts"
 import { startProxy } from "../support/proxy.ts"
 import { type Either, freshPrefix, program, type Server, startEither, startServer } from "../support/redis.ts"
 import { type Damage, damages, damaging } from "../support/redisDamages.ts"
-import { started } from "../support/started.ts"
+import { test } from "../support/tests.ts"
 import { until } from "../support/until.ts"
 
 /** Longer than the machine takes, and much shorter than a lease. */
@@ -247,22 +248,21 @@ describe.skipIf(isMissing(program)).each(["server", "cluster"] as const)("Redis 
 })
 
 describe.skipIf(isMissing(program))("Redis · the time of a server, damaged", () => {
-  it.live("r: a store continues on the server that takes over", () =>
-    Effect.scoped(Effect.gen(function*() {
-      const [one, other] = yield* Effect.forEach([1, 2], () => started(() => startServer()))
-      const proxy = yield* started(() => startProxy(one!.port))
-      const prefix = freshPrefix()
-      const info = String(yield* Effect.promise(() => one!.ask("INFO", "server")))
-      const key = Keys.make(prefix).timeOf(/^run_id:(\w+)/m.exec(info)![1]!)
-      yield* Effect.promise(() => other!.ask("RPUSH", key, "oops"))
-      yield* Effect.gen(function*() {
-        const comesTo = (server: Server) =>
-          until("the time", Effect.map(Effect.promise(() => server.ask("TYPE", key)), (type) => type === "string"))
-        // A process that has not written the time yet expects none.
-        yield* comesTo(one!)
-        yield* Cached.set("k", 1)
-        proxy.redirect(other!.port)
-        yield* comesTo(other!)
-      }).pipe(Effect.provide(CacheLayer.redis({ url: proxy.url, prefix, storeTimeout: "2 seconds" })))
-    })))
+  test.live("r: a store continues on the server that takes over", function*() {
+    const [one, other] = yield* Effect.forEach([1, 2], () => ending(() => startServer()))
+    const proxy = yield* ending(() => startProxy(one!.port))
+    const prefix = freshPrefix()
+    const info = String(yield* Effect.promise(() => one!.ask("INFO", "server")))
+    const key = Keys.make(prefix).timeOf(/^run_id:(\w+)/m.exec(info)![1]!)
+    yield* Effect.promise(() => other!.ask("RPUSH", key, "oops"))
+    yield* Effect.gen(function*() {
+      const comesTo = (server: Server) =>
+        until("the time", Effect.map(Effect.promise(() => server.ask("TYPE", key)), (type) => type === "string"))
+      // A process that has not written the time yet expects none.
+      yield* comesTo(one!)
+      yield* Cached.set("k", 1)
+      proxy.redirect(other!.port)
+      yield* comesTo(other!)
+    }).pipe(Effect.provide(CacheLayer.redis({ url: proxy.url, prefix, storeTimeout: "2 seconds" })))
+  })
 })

@@ -2,11 +2,12 @@
  * Derived entries over Redis: a change by one process ends the entries that others have derived, in the store and in
  * memory.
  */
-import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
+import { afterAll, beforeAll, describe, expect } from "@effect/vitest"
 import { Effect, Layer } from "effect"
 import { Cached, CacheLayer, type Caching, Transaction } from "effect-cached"
 import { isMissing } from "../support/needs.ts"
 import { freshPrefix, program, type RedisCluster, type Server, startCluster, startServer } from "../support/redis.ts"
+import { test } from "../support/tests.ts"
 
 const timeout = 180_000
 const changes = { inherit: "changes", ttl: "1 day" } as const
@@ -61,97 +62,92 @@ const over = (
         }
       })
 
-    it.live("P8 · a removal, a write by hand and a tag end what all processes have made", () =>
-      Effect.gen(function*() {
-        const all = yield* world
-        const { a, b, make, rename, site } = all
-        expect(yield* a(site)).toBe("user 1 v0, user 2 v0")
-        yield* settled(all)
-        rename(1)
-        yield* b(Cached.invalidate("user:1"))
-        expect(yield* b(site)).toBe("user 1 v1, user 2 v0")
-        yield* becomes(a(site), "user 1 v1, user 2 v0")
-        yield* settled(all)
-        yield* a(Cached.set("user:2", "by hand", { ttl: "1 day" }))
-        // It learns of the set alone: the page was not made again.
-        yield* becomes(b(site), "user 1 v1, by hand")
-        expect(yield* a(site)).toBe("user 1 v1, by hand")
-        expect(yield* (yield* make)(site)).toBe("user 1 v1, by hand")
-        yield* settled(all)
-        rename(1)
-        yield* b(Cached.invalidate({ tag: "team 1" }))
-        expect(yield* b(site)).toBe("user 1 v2, by hand")
-        yield* becomes(a(site), "user 1 v2, by hand")
-      }).pipe(Effect.scoped))
+    test.live("P8 · a removal, a write by hand and a tag end what all processes have made", function*() {
+      const all = yield* world
+      const { a, b, make, rename, site } = all
+      expect(yield* a(site)).toBe("user 1 v0, user 2 v0")
+      yield* settled(all)
+      rename(1)
+      yield* b(Cached.invalidate("user:1"))
+      expect(yield* b(site)).toBe("user 1 v1, user 2 v0")
+      yield* becomes(a(site), "user 1 v1, user 2 v0")
+      yield* settled(all)
+      yield* a(Cached.set("user:2", "by hand", { ttl: "1 day" }))
+      // It learns of the set alone: the page was not made again.
+      yield* becomes(b(site), "user 1 v1, by hand")
+      expect(yield* a(site)).toBe("user 1 v1, by hand")
+      expect(yield* (yield* make)(site)).toBe("user 1 v1, by hand")
+      yield* settled(all)
+      rename(1)
+      yield* b(Cached.invalidate({ tag: "team 1" }))
+      expect(yield* b(site)).toBe("user 1 v2, by hand")
+      yield* becomes(a(site), "user 1 v2, by hand")
+    })
 
-    it.live("is loaded once: markers that come, and what was not read, end nothing", () =>
-      Effect.gen(function*() {
-        const all = yield* world
-        const { a, b, loads, make, site } = all
-        yield* settled(all)
-        const before = loads.page
-        yield* a(Cached.invalidate("user:3"))
-        yield* a(Cached.set("other", 1, { ttl: "1 day" }))
+    test.live("is loaded once: markers that come, and what was not read, end nothing", function*() {
+      const all = yield* world
+      const { a, b, loads, make, site } = all
+      yield* settled(all)
+      const before = loads.page
+      yield* a(Cached.invalidate("user:3"))
+      yield* a(Cached.set("other", 1, { ttl: "1 day" }))
+      yield* Effect.sleep("300 millis")
+      yield* a(site)
+      yield* b(site)
+      yield* (yield* make)(site)
+      expect(loads.page).toBe(before)
+      // A process that makes more of the same.
+      yield* (yield* make)(all.pageOf([1, 2, 3], "another"))
+      yield* Effect.sleep("300 millis")
+      yield* a(site)
+      yield* b(site)
+      expect(loads.page).toBe(before + 1)
+    })
+
+    test.live("is stored by its first load, although its tags are new on the server", function*() {
+      const loadsOf = Effect.gen(function*() {
+        const { a, b, loads, pageOf } = yield* world
+        const page = pageOf([1, 2])
+        yield* a(page)
         yield* Effect.sleep("300 millis")
-        yield* a(site)
-        yield* b(site)
-        yield* (yield* make)(site)
-        expect(loads.page).toBe(before)
-        // A process that makes more of the same.
-        yield* (yield* make)(all.pageOf([1, 2, 3], "another"))
-        yield* Effect.sleep("300 millis")
-        yield* a(site)
-        yield* b(site)
-        expect(loads.page).toBe(before + 1)
-      }).pipe(Effect.scoped))
-
-    it.live("is stored by its first load, although its tags are new on the server", () =>
-      Effect.gen(function*() {
-        const loadsOf = Effect.gen(function*() {
-          const { a, b, loads, pageOf } = yield* world
-          const page = pageOf([1, 2])
-          yield* a(page)
-          yield* Effect.sleep("300 millis")
-          yield* a(page)
-          yield* b(page)
-          const first = loads.page
-          // And by the first one after a tag was invalidated here.
-          yield* a(Cached.invalidate({ tag: "team 1" }))
-          yield* a(page)
-          yield* Effect.sleep("300 millis")
-          yield* a(page)
-          yield* b(page)
-          return [first, loads.page - first]
-        })
-        // On a machine under load, a report of the server counts as a change of another.
-        let loads: ReadonlyArray<number> = []
-        for (let i = 0; i < 20 && loads.join() !== "1,1"; i++) loads = yield* loadsOf
-        expect(loads).toEqual([1, 1])
-      }).pipe(Effect.scoped))
-
-    it.live("P8 · of more than 64 ids each counts", () =>
-      Effect.gen(function*() {
-        const { a, b, pageOf, rename } = yield* world
-        const many = Array.from({ length: 70 }, (_, i) => i)
-        const page = Effect.map(pageOf(many, "many"), (text) => text.split(", ")[69]!)
-        yield* becomes(a(page), "user 69 v0")
+        yield* a(page)
         yield* b(page)
-        rename(69)
-        yield* b(Cached.invalidate("user:69"))
-        expect(yield* b(page)).toBe("user 69 v1")
-        yield* becomes(a(page), "user 69 v1")
-      }).pipe(Effect.scoped))
+        const first = loads.page
+        // And by the first one after a tag was invalidated here.
+        yield* a(Cached.invalidate({ tag: "team 1" }))
+        yield* a(page)
+        yield* Effect.sleep("300 millis")
+        yield* a(page)
+        yield* b(page)
+        return [first, loads.page - first]
+      })
+      // On a machine under load, a report of the server counts as a change of another.
+      let loads: ReadonlyArray<number> = []
+      for (let i = 0; i < 20 && loads.join() !== "1,1"; i++) loads = yield* loadsOf
+      expect(loads).toEqual([1, 1])
+    })
 
-    it.live("P8 · a transaction ends what derives from what it writes", () =>
-      Effect.gen(function*() {
-        const all = yield* world
-        const { a, b, site } = all
-        yield* settled(all)
-        yield* b(Transaction.run(Effect.forEach(written, ([id, by]) => Cached.set(`user:${id}`, by, { ttl: "1 day" }))))
-        const expected = [1, 2].map((id) => new Map(written).get(id) ?? `user ${id} v0`).join(", ")
-        expect(yield* b(site)).toBe(expected)
-        yield* becomes(a(site), expected)
-      }).pipe(Effect.scoped))
+    test.live("P8 · of more than 64 ids each counts", function*() {
+      const { a, b, pageOf, rename } = yield* world
+      const many = Array.from({ length: 70 }, (_, i) => i)
+      const page = Effect.map(pageOf(many, "many"), (text) => text.split(", ")[69]!)
+      yield* becomes(a(page), "user 69 v0")
+      yield* b(page)
+      rename(69)
+      yield* b(Cached.invalidate("user:69"))
+      expect(yield* b(page)).toBe("user 69 v1")
+      yield* becomes(a(page), "user 69 v1")
+    })
+
+    test.live("P8 · a transaction ends what derives from what it writes", function*() {
+      const all = yield* world
+      const { a, b, site } = all
+      yield* settled(all)
+      yield* b(Transaction.run(Effect.forEach(written, ([id, by]) => Cached.set(`user:${id}`, by, { ttl: "1 day" }))))
+      const expected = [1, 2].map((id) => new Map(written).get(id) ?? `user ${id} v0`).join(", ")
+      expect(yield* b(site)).toBe(expected)
+      yield* becomes(a(site), expected)
+    })
   })
 
 describe.skipIf(isMissing(program))("Redis", { timeout }, () => {

@@ -1,9 +1,10 @@
 /** Large values on a server that limits its output: many at once, and a limit below the largest value. */
-import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
+import { afterAll, beforeAll, describe, expect } from "@effect/vitest"
 import { Effect, Option } from "effect"
 import { Cached, CacheLayer } from "effect-cached"
 import { isMissing } from "../support/needs.ts"
 import { freshPrefix, program, type Server, startServer, urlOfDocumented } from "../support/redis.ts"
+import { test, testIn } from "../support/tests.ts"
 
 const timeout = 60_000
 const large = Array.from({ length: 200 }, (_, i) => `large ${i}`)
@@ -28,13 +29,13 @@ describe.skipIf(isMissing(program))("Redis · values of half a megabyte, where t
   }, timeout)
   afterAll(() => server?.end())
 
-  it.live("are all read, when nothing is known of their sizes", () =>
-    Effect.gen(function*() {
-      expect(yield* count(large)).toBe(large.length)
-    }).pipe(Effect.provide(layer())))
+  testIn(layer()).live("are all read, when nothing is known of their sizes", function*() {
+    expect(yield* count(large)).toBe(large.length)
+  })
 
-  it.live("are read in smaller parts once they have cost a connection, because those before were small", () =>
-    Effect.gen(function*() {
+  testIn(layer()).live(
+    "are read in smaller parts once they have cost a connection, because those before were small",
+    function*() {
       expect(yield* count(small)).toBe(small.length)
       expect(yield* count(small)).toBe(small.length)
       let reads = 0
@@ -47,7 +48,8 @@ describe.skipIf(isMissing(program))("Redis · values of half a megabyte, where t
       expect(reads).toBeGreaterThan(0)
       expect(reads).toBeLessThan(10)
       expect(yield* count(large)).toBe(large.length)
-    }).pipe(Effect.provide(layer())))
+    }
+  )
 })
 
 describe.skipIf(isMissing(program))("Redis · a server that may buffer less than the largest value", () => {
@@ -63,22 +65,19 @@ describe.skipIf(isMissing(program))("Redis · a server that may buffer less than
   }, timeout)
   afterAll(() => server?.end())
 
-  it.live("is refused at once, with the size that fits", () =>
-    Effect.gen(function*() {
-      const refusal = yield* Effect.flip(Effect.provide(Effect.void, layer()))
-      expect(refusal).toMatchObject({ _tag: "StoreError", reason: "Unsupported" })
-      expect(String(refusal)).toContain(`set "maxValue" to at most ${fits}`)
-    }))
+  test.live("is refused at once, with the size that fits", function*() {
+    const refusal = yield* Effect.flip(Effect.provide(Effect.void, layer()))
+    expect(refusal).toMatchObject({ _tag: "StoreError", reason: "Unsupported" })
+    expect(String(refusal)).toContain(`set "maxValue" to at most ${fits}`)
+  })
 
-  it.live("keeps and sends values of the size that fits", () =>
-    Effect.gen(function*() {
-      yield* Cached.set("large", "x".repeat(fits - 100))
-      expect(yield* count(["large"])).toBe(1)
-    }).pipe(Effect.provide(layer({ maxValue: fits }))))
+  testIn(layer({ maxValue: fits })).live("keeps and sends values of the size that fits", function*() {
+    yield* Cached.set("large", "x".repeat(fits - 100))
+    expect(yield* count(["large"])).toBe(1)
+  })
 
-  it.live("is used by a user without the right to ask for its limit", () =>
-    Effect.gen(function*() {
-      const url = yield* Effect.promise(() => urlOfDocumented(server))
-      expect(yield* Effect.provide(count(small), layer({ url }))).toBe(0)
-    }))
+  test.live("is used by a user without the right to ask for its limit", function*() {
+    const url = yield* Effect.promise(() => urlOfDocumented(server))
+    expect(yield* Effect.provide(count(small), layer({ url }))).toBe(0)
+  })
 })

@@ -10,12 +10,13 @@ import { TestClock } from "effect/testing"
 import * as Keys from "../../src/drivers/redis/protocol/keys.ts"
 import { lockSweepMillis } from "../../src/internal/defaults/redis.ts"
 import { singly } from "../../src/testing/internal/singly.ts"
+import { ending } from "../support/ending.ts"
 import { isMissing } from "../support/needs.ts"
 import { startProxy } from "../support/proxy.ts"
 import { freePorts, freshPrefix, program, type Server, startServer } from "../support/redis.ts"
 import { lockOf } from "../support/services.ts"
-import { started } from "../support/started.ts"
 import { storeFrom } from "../support/storeFrom.ts"
+import { test } from "../support/tests.ts"
 import { until } from "../support/until.ts"
 
 const connect = "required"
@@ -36,7 +37,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
 
   const ask = (...args: ReadonlyArray<string>) => Effect.promise(() => server.ask(...args))
 
-  const proxied = started(() => startProxy(server.port))
+  const proxied = ending(() => startProxy(server.port))
 
   const acquiring = { leaseMillis, rejectedWriteId: undefined, join: false } as const
 
@@ -52,28 +53,26 @@ describe.skipIf(isMissing(program))("Redis", () => {
     return { far, isFree, proxy }
   })
 
-  it.live("a lease whose grant is lost with the connection is given back when it returns", () =>
-    Effect.gen(function*() {
-      const { far, isFree, proxy } = yield* storesOf
-      proxy.cutAfter(0)
-      expect((yield* Effect.flip(singly(far).acquire("id", { ...acquiring, owner: "far" }))).reason).toBe(
-        "Unavailable"
-      )
-      yield* until("the lease", isFree)
-    }).pipe(Effect.scoped))
+  test.live("a lease whose grant is lost with the connection is given back when it returns", function*() {
+    const { far, isFree, proxy } = yield* storesOf
+    proxy.cutAfter(0)
+    expect((yield* Effect.flip(singly(far).acquire("id", { ...acquiring, owner: "far" }))).reason).toBe(
+      "Unavailable"
+    )
+    yield* until("the lease", isFree)
+  })
 
-  it.live("a lease that is released without a connection is released when it returns", () =>
-    Effect.gen(function*() {
-      const { far, isFree, proxy } = yield* storesOf
-      yield* singly(far).acquire("id", { ...acquiring, owner: "far" })
-      const [closed] = yield* Effect.promise(() => freePorts(1))
-      proxy.redirect(closed!)
-      expect((yield* Effect.flip(far.release("id", "far"))).reason).toBe("Unavailable")
-      yield* Effect.sleep("200 millis")
-      expect(yield* isFree).toBe(false)
-      proxy.redirect(server.port)
-      yield* until("the lease", isFree)
-    }).pipe(Effect.scoped))
+  test.live("a lease that is released without a connection is released when it returns", function*() {
+    const { far, isFree, proxy } = yield* storesOf
+    yield* singly(far).acquire("id", { ...acquiring, owner: "far" })
+    const [closed] = yield* Effect.promise(() => freePorts(1))
+    proxy.redirect(closed!)
+    expect((yield* Effect.flip(far.release("id", "far"))).reason).toBe("Unavailable")
+    yield* Effect.sleep("200 millis")
+    expect(yield* isFree).toBe(false)
+    proxy.redirect(server.port)
+    yield* until("the lease", isFree)
+  })
 
   const locksOf = Effect.gen(function*() {
     const proxy = yield* proxied
@@ -85,26 +84,24 @@ describe.skipIf(isMissing(program))("Redis", () => {
     return { acquire: far.acquire("door", options), isFree, proxy }
   })
 
-  it.live("a lock whose grant is lost with the connection is given back when it returns", () =>
-    Effect.gen(function*() {
-      const { acquire, isFree, proxy } = yield* locksOf
-      proxy.cutAfter(0)
-      expect((yield* Effect.flip(Effect.scoped(acquire))).reason).toBe("Unavailable")
-      yield* until("the lock", isFree)
-    }).pipe(Effect.scoped))
+  test.live("a lock whose grant is lost with the connection is given back when it returns", function*() {
+    const { acquire, isFree, proxy } = yield* locksOf
+    proxy.cutAfter(0)
+    expect((yield* Effect.flip(Effect.scoped(acquire))).reason).toBe("Unavailable")
+    yield* until("the lock", isFree)
+  })
 
-  it.live("a lock that is released without a connection is released when it returns", () =>
-    Effect.gen(function*() {
-      const { acquire, isFree, proxy } = yield* locksOf
-      const scope = yield* Scope.make()
-      yield* Scope.provide(acquire, scope)
-      const [closed] = yield* Effect.promise(() => freePorts(1))
-      proxy.redirect(closed!)
-      yield* Scope.close(scope, Exit.void)
-      expect(yield* isFree).toBe(false)
-      proxy.redirect(server.port)
-      yield* until("the lock", isFree)
-    }).pipe(Effect.scoped))
+  test.live("a lock that is released without a connection is released when it returns", function*() {
+    const { acquire, isFree, proxy } = yield* locksOf
+    const scope = yield* Scope.make()
+    yield* Scope.provide(acquire, scope)
+    const [closed] = yield* Effect.promise(() => freePorts(1))
+    proxy.redirect(closed!)
+    yield* Scope.close(scope, Exit.void)
+    expect(yield* isFree).toBe(false)
+    proxy.redirect(server.port)
+    yield* until("the lock", isFree)
+  })
 
   it.live("the names that transactions have locked leave no key", () => {
     const prefix = freshPrefix()
@@ -119,45 +116,43 @@ describe.skipIf(isMissing(program))("Redis", () => {
     }).pipe(Effect.provide(CacheLayer.redis({ url: server.url, prefix, storeTimeout: "10 seconds" })))
   })
 
-  it.live.each(["volatile-lru", "volatile-ttl", "volatile-random"])(
+  test.live.each(["volatile-lru", "volatile-ttl", "volatile-random"])(
     "a server that evicts by %s keeps the locks that are held",
-    (policy) =>
-      Effect.gen(function*() {
-        const own = yield* started(() => startServer({ args: ["--maxmemory", "3mb", "--maxmemory-policy", policy] }))
-        const prefix = freshPrefix()
-        const [one, other] = yield* Effect.forEach([1, 2], () => lockAt(own.url, prefix))
-        const names = Array.from({ length: 20 }, (_, i) => `door ${i}`)
-        const options = { lease: leaseMillis, wait: 0 }
-        yield* Effect.forEach(names, (name) => one!.acquire(name, options))
-        // The server evicts before each command, and not within a script.
-        for (let from = 0; from < 4000; from += 100) {
-          const more = `for i = ${from + 1}, ${from + 100} do
+    function*(policy) {
+      const own = yield* ending(() => startServer({ args: ["--maxmemory", "3mb", "--maxmemory-policy", policy] }))
+      const prefix = freshPrefix()
+      const [one, other] = yield* Effect.forEach([1, 2], () => lockAt(own.url, prefix))
+      const names = Array.from({ length: 20 }, (_, i) => `door ${i}`)
+      const options = { lease: leaseMillis, wait: 0 }
+      yield* Effect.forEach(names, (name) => one!.acquire(name, options))
+      // The server evicts before each command, and not within a script.
+      for (let from = 0; from < 4000; from += 100) {
+        const more = `for i = ${from + 1}, ${from + 100} do
             redis.call("SET", "other " .. i, string.rep("x", 2000), "PX", 3600000)
           end`
-          yield* Effect.promise(() => own.ask("EVAL", more, "0"))
-        }
-        const evicted = /evicted_keys:(\d+)/.exec(String(yield* Effect.promise(() => own.ask("INFO", "stats"))))
-        expect(Number(evicted![1])).toBeGreaterThan(1000)
-        const taken = yield* Effect.forEach(names, (name) => Effect.exit(Effect.scoped(other!.acquire(name, options))))
-        expect(taken.filter(Exit.isSuccess)).toHaveLength(0)
-      }).pipe(Effect.scoped)
+        yield* Effect.promise(() => own.ask("EVAL", more, "0"))
+      }
+      const evicted = /evicted_keys:(\d+)/.exec(String(yield* Effect.promise(() => own.ask("INFO", "stats"))))
+      expect(Number(evicted![1])).toBeGreaterThan(1000)
+      const taken = yield* Effect.forEach(names, (name) => Effect.exit(Effect.scoped(other!.acquire(name, options))))
+      expect(taken.filter(Exit.isSuccess)).toHaveLength(0)
+    }
   )
 
-  it.effect("a lock whose holder has died leaves no key: a process that uses locks removes it", () =>
-    Effect.gen(function*() {
-      const prefix = freshPrefix()
-      const keys = Keys.make(prefix)
-      const lock = yield* lockAt(server.url, prefix)
-      yield* lock.acquire("held", { lease: leaseMillis, wait: 0 })
-      const died = Array.from({ length: 300 }, (_, i) => keys.lock(`died ${i}`))
-      yield* ask("MSET", ...died.flatMap((key) => [key, "1 1000 1000 dead"]))
-      yield* TestClock.adjust(lockSweepMillis)
-      for (let i = 0; i < 200 && Number(yield* ask("EXISTS", ...died)) > 0; i++) {
-        yield* Effect.promise(() => new Promise((resolve) => setTimeout(resolve, 20)))
-      }
-      expect(yield* ask("EXISTS", ...died)).toBe(0)
-      expect(yield* ask("EXISTS", keys.lock("held"))).toBe(1)
-    }).pipe(Effect.scoped))
+  test("a lock whose holder has died leaves no key: a process that uses locks removes it", function*() {
+    const prefix = freshPrefix()
+    const keys = Keys.make(prefix)
+    const lock = yield* lockAt(server.url, prefix)
+    yield* lock.acquire("held", { lease: leaseMillis, wait: 0 })
+    const died = Array.from({ length: 300 }, (_, i) => keys.lock(`died ${i}`))
+    yield* ask("MSET", ...died.flatMap((key) => [key, "1 1000 1000 dead"]))
+    yield* TestClock.adjust(lockSweepMillis)
+    for (let i = 0; i < 200 && Number(yield* ask("EXISTS", ...died)) > 0; i++) {
+      yield* Effect.promise(() => new Promise((resolve) => setTimeout(resolve, 20)))
+    }
+    expect(yield* ask("EXISTS", ...died)).toBe(0)
+    expect(yield* ask("EXISTS", keys.lock("held"))).toBe(1)
+  })
 
   it.live("a lease that never ends is believed for as long as one load may take", () => {
     const prefix = freshPrefix()

@@ -2,14 +2,15 @@
  * A value that is set while its request or its answer is lost on the way to a real server: its process reads the value
  * as long as the server is away. Then the value stays, or its loss is an event.
  */
-import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
+import { afterAll, beforeAll, describe, expect } from "@effect/vitest"
 import { Effect, Fiber, Layer, Option, Stream } from "effect"
 import { Cached, CacheLayer, CachePolicy } from "effect-cached"
 import type { Caching } from "effect-cached/Caching"
+import { ending } from "../support/ending.ts"
 import { isMissing } from "../support/needs.ts"
 import { startProxy } from "../support/proxy.ts"
 import { freePorts, freshPrefix, program, type Server, startServer } from "../support/redis.ts"
-import { started } from "../support/started.ts"
+import { test } from "../support/tests.ts"
 import { until } from "../support/until.ts"
 
 const get = Effect.map(Cached.getOption("k"), Option.getOrUndefined)
@@ -25,7 +26,7 @@ describe.skipIf(isMissing(program))("Redis · a set that is lost on its way", ()
   /** A process behind a proxy, and another one beside it, which keeps nothing in memory. */
   const both = (memory: boolean) =>
     Effect.gen(function*() {
-      const proxy = yield* started(() => startProxy(server.port))
+      const proxy = yield* ending(() => startProxy(server.port))
       const options = { prefix: freshPrefix(), connect: "required", storeTimeout: "5 seconds" } as const
       const build = (more: CacheLayer.RedisOptions) =>
         Effect.map(
@@ -82,46 +83,37 @@ describe.skipIf(isMissing(program))("Redis · a set that is lost on its way", ()
   const readsFor = (millis: number, reads: Effect.Effect<unknown, unknown>) =>
     Effect.repeat(Effect.delay(reads, "10 millis"), { times: millis / 10 })
 
-  it.live.each([true, false])("stays if the answer is lost, with memory: %s", (memory) =>
-    Effect.gen(function*() {
-      const { back, loses, lost, near, readsNew } = yield* both(memory)
-      expect(yield* loses("answer", set("new"))).toBe(true)
-      yield* readsNew
-      yield* readsFor(500, readsNew)
-      yield* back
-      // Until the process has asked for the value, and from then on.
-      yield* readsFor(1500, readsNew)
-      expect(yield* near(get)).toBe("new")
-      expect(lost).toEqual([])
-    }).pipe(Effect.scoped))
+  test.live.each([true, false])("stays if the answer is lost, with memory: %s", function*(memory) {
+    const { back, loses, lost, near, readsNew } = yield* both(memory)
+    expect(yield* loses("answer", set("new"))).toBe(true)
+    yield* readsNew
+    yield* readsFor(500, readsNew)
+    yield* back
+    // Until the process has asked for the value, and from then on.
+    yield* readsFor(1500, readsNew)
+    expect(yield* near(get)).toBe("new")
+    expect(lost).toEqual([])
+  })
 
-  it.live.each([true, false])(
-    "is lost with an event if the request is lost, with memory: %s",
-    (memory) =>
-      Effect.gen(function*() {
-        const { back, far, loses, lost, near, readsNew, until } = yield* both(memory)
-        expect(yield* loses("request", set("new"))).toBe(true)
-        yield* readsNew
-        yield* readsFor(500, readsNew)
-        expect(yield* near(get)).toBe("old")
-        expect(lost).toEqual([])
-        yield* back
-        yield* until("the event", Effect.sync(() => lost.length > 0))
-        expect(lost).toEqual(["k"])
-        expect(yield* far(get)).toBe(undefined)
-        // The older value has been replaced.
-        yield* until("the removal", Effect.map(near(get), (value) => value === undefined))
-      }).pipe(Effect.scoped)
-  )
+  test.live.each([true, false])("is lost with an event if the request is lost, with memory: %s", function*(memory) {
+    const { back, far, loses, lost, near, readsNew, until } = yield* both(memory)
+    expect(yield* loses("request", set("new"))).toBe(true)
+    yield* readsNew
+    yield* readsFor(500, readsNew)
+    expect(yield* near(get)).toBe("old")
+    expect(lost).toEqual([])
+    yield* back
+    yield* until("the event", Effect.sync(() => lost.length > 0))
+    expect(lost).toEqual(["k"])
+    expect(yield* far(get)).toBe(undefined)
+    // The older value has been replaced.
+    yield* until("the removal", Effect.map(near(get), (value) => value === undefined))
+  })
 
-  it.live.each(["request", "answer"] as const)(
-    "fails under strict if its %s is lost",
-    (what) =>
-      Effect.gen(function*() {
-        const { loses, readsNew } = yield* both(true)
-        const error = yield* loses(what, Effect.flip(CachePolicy.strict(set("new"))))
-        expect(error).toMatchObject({ _tag: "StoreError", reason: "Unavailable" })
-        yield* readsNew
-      }).pipe(Effect.scoped)
-  )
+  test.live.each(["request", "answer"] as const)("fails under strict if its %s is lost", function*(what) {
+    const { loses, readsNew } = yield* both(true)
+    const error = yield* loses(what, Effect.flip(CachePolicy.strict(set("new"))))
+    expect(error).toMatchObject({ _tag: "StoreError", reason: "Unavailable" })
+    yield* readsNew
+  })
 })

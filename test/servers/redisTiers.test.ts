@@ -10,6 +10,7 @@ import { isMissing } from "../support/needs.ts"
 import { freshPrefix, program, type Server, startServer, urlOfDocumented } from "../support/redis.ts"
 import { storeFrom } from "../support/storeFrom.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
+import { test } from "../support/tests.ts"
 
 const storeTimeout = 5000
 
@@ -42,40 +43,39 @@ describe.skipIf(isMissing(program))("CacheLayer.tiered over Redis", () => {
     for (const law of sharedStoreLaws(two)) it.live(law.name, () => law.run)
   })
 
-  it.live("what one process changes reaches those of its machine and of another, through their folders", () =>
-    Effect.gen(function*() {
-      const prefix = freshPrefix()
-      const machines = [yield* tempDirectory, yield* tempDirectory]
-      const processes: Array<Context.Context<Caching.Caching>> = []
-      for (const directory of [...machines, ...machines]) {
-        const tiers = CacheLayer.tiered([
-          CacheLayer.memory({ capacity: 2 }),
-          CacheLayer.disk({ directory, storeTimeout }),
-          CacheLayer.redis({ url, prefix, connect: "required", storeTimeout })
-        ])
-        processes.push(yield* Layer.build(tiers))
-      }
-      const origin = { value: 1 }
-      const keys = ["a", "b", "c", "d", "e"]
-      const readOf = (key: string) =>
-        Effect.sync(() => origin.value).pipe(Cached.ttl(key, { ttl: "1 hour", tags: ["all"] }))
-      const readAll = Effect.forEach(processes, (services) => Effect.provide(Effect.forEach(keys, readOf), services))
-      for (let round = 0; round < 6; round++) {
-        yield* readAll
-        yield* Effect.sleep(20)
-        yield* readAll
-        origin.value++
-        const changing = processes[round % processes.length]!
-        const change = round % 2 === 0 ? Cached.invalidate(keys) : Cached.invalidate({ tag: "all" })
-        yield* Effect.provide(change, changing)
-        const current = keys.map(() => origin.value)
-        // At once where it was changed, and soon in the other processes.
-        expect(yield* Effect.provide(Effect.forEach(keys, readOf), changing)).toEqual(current)
-        yield* Effect.retry(
-          Effect.filterOrFail(readAll, (all) => all.every((values) => values.join() === current.join())),
-          Schedule.spaced(10)
-        )
-        expect(yield* readAll).toEqual(processes.map(() => current))
-      }
-    }))
+  test.live("what one process changes reaches those of its machine and of another, through their folders", function*() {
+    const prefix = freshPrefix()
+    const machines = [yield* tempDirectory, yield* tempDirectory]
+    const processes: Array<Context.Context<Caching.Caching>> = []
+    for (const directory of [...machines, ...machines]) {
+      const tiers = CacheLayer.tiered([
+        CacheLayer.memory({ capacity: 2 }),
+        CacheLayer.disk({ directory, storeTimeout }),
+        CacheLayer.redis({ url, prefix, connect: "required", storeTimeout })
+      ])
+      processes.push(yield* Layer.build(tiers))
+    }
+    const origin = { value: 1 }
+    const keys = ["a", "b", "c", "d", "e"]
+    const readOf = (key: string) =>
+      Effect.sync(() => origin.value).pipe(Cached.ttl(key, { ttl: "1 hour", tags: ["all"] }))
+    const readAll = Effect.forEach(processes, (services) => Effect.provide(Effect.forEach(keys, readOf), services))
+    for (let round = 0; round < 6; round++) {
+      yield* readAll
+      yield* Effect.sleep(20)
+      yield* readAll
+      origin.value++
+      const changing = processes[round % processes.length]!
+      const change = round % 2 === 0 ? Cached.invalidate(keys) : Cached.invalidate({ tag: "all" })
+      yield* Effect.provide(change, changing)
+      const current = keys.map(() => origin.value)
+      // At once where it was changed, and soon in the other processes.
+      expect(yield* Effect.provide(Effect.forEach(keys, readOf), changing)).toEqual(current)
+      yield* Effect.retry(
+        Effect.filterOrFail(readAll, (all) => all.every((values) => values.join() === current.join())),
+        Schedule.spaced(10)
+      )
+      expect(yield* readAll).toEqual(processes.map(() => current))
+    }
+  })
 })

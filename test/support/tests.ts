@@ -13,18 +13,21 @@ type Runner<R> = <Args extends ReadonlyArray<any>>(
   ...args: Args
 ) => Effect.Effect<unknown, unknown, Scope.Scope>
 
-const testsBy = <R>(run: Runner<R>) =>
-  Object.assign((title: string, program: Program<[], R>) => it.effect(title, () => run(program)), {
-    /** One test of each case. */
-    each: <T>(cases: ReadonlyArray<T>) => (title: string, program: Program<[T], R>) =>
-      it.effect.each(cases)(title, (one) => run(program, one))
-  })
+const testsBy = <R>(run: Runner<R>) => {
+  const by = (tester: typeof it.effect) =>
+    Object.assign((title: string, program: Program<[], R>) => tester(title, () => run(program)), {
+      /** One test of each case. */
+      each: <T>(cases: ReadonlyArray<T>) => (title: string, program: Program<[T], R>) =>
+        tester.each(cases)(title, (one) => run(program, one))
+    })
+  return Object.assign(by(it.effect), { live: by(it.live as typeof it.effect) })
+}
 
-/** What the program opens is closed before the layer. */
+/** The layer is closed after all that the program opens. */
 const runIn = <R>(layer: Layer.Layer<R, unknown>): Runner<R> => (program, ...args) =>
   Effect.provide(Effect.scoped(Effect.gen(() => program(...args))), layer) as Effect.Effect<unknown, unknown>
 
-/** As `it.effect`, of programs that need what the layer provides. */
+/** As `it.effect`, and `it.live`, of programs that need what the layer provides. */
 export const testIn = <R = never>(layer: Layer.Layer<R, unknown> = Layer.empty as Layer.Layer<never> as never) =>
   testsBy(runIn(layer))
 
@@ -34,7 +37,7 @@ export const testWithin = (layer: Layer.Layer<Caching.Caching>) =>
     within(layer, Effect.scoped(Effect.gen(() => program(...args)))) as Effect.Effect<unknown, unknown>
   )
 
-/** Of programs over what is made for each of them. */
+/** As `it.effect`, of programs over something that is made for each of them. */
 export const testWith =
   <Made, R>(make: () => Made, layerOf: (made: Made) => Layer.Layer<R, unknown>) =>
   (title: string, program: Program<[made: Made], R>) =>

@@ -13,6 +13,7 @@ import { singly } from "../../../src/testing/internal/singly.ts"
 import { changesOf, entry, fileOf, read } from "../../support/sqlite.ts"
 import { storeFrom } from "../../support/storeFrom.ts"
 import { tempDirectory } from "../../support/tempDirectory.ts"
+import { test } from "../../support/tests.ts"
 
 const asking = (owner: string) => ({ owner, leaseMillis: 5000, rejectedWriteId: undefined, join: false })
 
@@ -40,8 +41,10 @@ const held = Effect.fnUntraced(function*(store: Store.Store, owner: string) {
 })
 
 describe("a database that was deleted and made again", () => {
-  const both = (name: string, program: (a: Store.Store, b: Store.Store) => Generator<Effect.Effect<any, any, Scope.Scope>, void, never>) =>
-    it.effect(name, () => Effect.flatMap(replaced, ({ a, b }) => Effect.gen(() => program(a, b))))
+  const both = (
+    name: string,
+    program: (a: Store.Store, b: Store.Store) => Generator<Effect.Effect<any, any, Scope.Scope>, void, never>
+  ) => it.effect(name, () => Effect.flatMap(replaced, ({ a, b }) => Effect.gen(() => program(a, b))))
 
   both("loses no removal that was acknowledged", function*(a, b) {
     yield* singly(b).set("id", entry(1))
@@ -78,25 +81,23 @@ describe("a database that was deleted and made again", () => {
     expect(read(b, "new")).toEqual(entry(1))
   })
 
-  it.effect("starts its counters there", () =>
-    Effect.gen(function*() {
-      const directory = join(yield* tempDirectory, "cache")
-      const a = yield* storeFrom(SqliteStore.layer({ directory }))
-      yield* a.increment("n", 41)
-      const b = yield* replace(directory)
-      expect(yield* a.increment("n", 1)).toBe(1)
-      expect(yield* b.counter("n")).toMatchObject({ value: 1 })
-    }))
+  test("starts its counters there", function*() {
+    const directory = join(yield* tempDirectory, "cache")
+    const a = yield* storeFrom(SqliteStore.layer({ directory }))
+    yield* a.increment("n", 41)
+    const b = yield* replace(directory)
+    expect(yield* a.increment("n", 1)).toBe(1)
+    expect(yield* b.counter("n")).toMatchObject({ value: 1 })
+  })
 
-  it.effect("refuses what was loaded under a lease of before", () =>
-    Effect.gen(function*() {
-      const directory = join(yield* tempDirectory, "cache")
-      const a = yield* storeFrom(SqliteStore.layer({ directory }))
-      const generation = yield* held(a, "a")
-      const b = yield* replace(directory)
-      expect(yield* singly(a).commit("id", generation, entry(1))).toBe(false)
-      expect(read(b, "id")).toBeUndefined()
-    }))
+  test("refuses what was loaded under a lease of before", function*() {
+    const directory = join(yield* tempDirectory, "cache")
+    const a = yield* storeFrom(SqliteStore.layer({ directory }))
+    const generation = yield* held(a, "a")
+    const b = yield* replace(directory)
+    expect(yield* singly(a).commit("id", generation, entry(1))).toBe(false)
+    expect(read(b, "id")).toBeUndefined()
+  })
 
   both("grants leases that count there", function*(a, b) {
     yield* singly(b).remove("id")
@@ -129,89 +130,82 @@ describe("an older copy of the folder that takes its place", () => {
       return { a, b, before }
     })
 
-  it.effect("does not bring back what was removed in the last ten seconds", () =>
-    Effect.gen(function*() {
-      const { b } = yield* restored((a) => singly(a).remove("id"), 9900)
-      expect(read(b, "id")).toBeUndefined()
-      expect(changesOf(b)).toContainEqual({ _tag: "Changed", id: "id" })
-    }))
+  test("does not bring back what was removed in the last ten seconds", function*() {
+    const { b } = yield* restored((a) => singly(a).remove("id"), 9900)
+    expect(read(b, "id")).toBeUndefined()
+    expect(changesOf(b)).toContainEqual({ _tag: "Changed", id: "id" })
+  })
 
-  it.effect("brings it back when that is longer ago", () =>
-    Effect.gen(function*() {
-      const { b } = yield* restored((a) => singly(a).remove("id"), 10_100)
-      expect(read(b, "id")).toEqual(entry(1))
-    }))
+  test("brings it back when that is longer ago", function*() {
+    const { b } = yield* restored((a) => singly(a).remove("id"), 10_100)
+    expect(read(b, "id")).toEqual(entry(1))
+  })
 
-  it.effect("does not bring back what was set otherwise, nor the version of a tag", () =>
-    Effect.gen(function*() {
-      const { b, before } = yield* restored((a) =>
-        Effect.andThen(singly(a).set("id", entry(2)), a.invalidateTags(["tag"]))
-      )
-      expect(read(b, "id")).toBeUndefined()
-      expect((yield* b.markers(["tag"])).markers[0]!.version).not.toBe(before.markers[0]!.version)
-    }))
+  test("does not bring back what was set otherwise, nor the version of a tag", function*() {
+    const { b, before } = yield* restored((a) =>
+      Effect.andThen(singly(a).set("id", entry(2)), a.invalidateTags(["tag"]))
+    )
+    expect(read(b, "id")).toBeUndefined()
+    expect((yield* b.markers(["tag"])).markers[0]!.version).not.toBe(before.markers[0]!.version)
+  })
 
-  it.effect("nor what was cleared, by one call or by very many", () =>
-    Effect.gen(function*() {
-      const cleared = yield* restored((a) => a.clear)
-      expect(yield* cleared.b.size).toBe(0)
-      const ids = Array.from({ length: 20_000 }, (_, i) => `id ${i}`)
-      const many = yield* restored((a) => a.remove(["id", ...ids]))
-      expect(read(many.b, "id")).toBeUndefined()
-    }))
+  test("nor what was cleared, by one call or by very many", function*() {
+    const cleared = yield* restored((a) => a.clear)
+    expect(yield* cleared.b.size).toBe(0)
+    const ids = Array.from({ length: 20_000 }, (_, i) => `id ${i}`)
+    const many = yield* restored((a) => a.remove(["id", ...ids]))
+    expect(read(many.b, "id")).toBeUndefined()
+  })
 
-  it.effect("nor what was removed from a database of a lower number", () =>
-    Effect.gen(function*() {
-      const parent = yield* tempDirectory
-      const directory = join(parent, "cache")
-      yield* Effect.scoped(storeFrom(SqliteStore.layer({ directory })))
-      fs.writeFileSync(fileOf(directory), "damaged")
-      yield* Effect.scoped(
-        Effect.flatMap(storeFrom(SqliteStore.layer({ directory })), (second) => singly(second).set("id", entry(1)))
-      )
-      fs.renameSync(directory, join(parent, "copy"))
-      const first = yield* storeFrom(SqliteStore.layer({ directory }))
-      yield* singly(first).remove("id")
-      fs.rmSync(directory, { recursive: true })
-      fs.renameSync(join(parent, "copy"), directory)
-      expect(changesOf(first)).toEqual([{ _tag: "Gap" }])
-      expect(read(yield* storeFrom(SqliteStore.layer({ directory })), "id")).toBeUndefined()
-    }))
+  test("nor what was removed from a database of a lower number", function*() {
+    const parent = yield* tempDirectory
+    const directory = join(parent, "cache")
+    yield* Effect.scoped(storeFrom(SqliteStore.layer({ directory })))
+    fs.writeFileSync(fileOf(directory), "damaged")
+    yield* Effect.scoped(
+      Effect.flatMap(storeFrom(SqliteStore.layer({ directory })), (second) => singly(second).set("id", entry(1)))
+    )
+    fs.renameSync(directory, join(parent, "copy"))
+    const first = yield* storeFrom(SqliteStore.layer({ directory }))
+    yield* singly(first).remove("id")
+    fs.rmSync(directory, { recursive: true })
+    fs.renameSync(join(parent, "copy"), directory)
+    expect(changesOf(first)).toEqual([{ _tag: "Gap" }])
+    expect(read(yield* storeFrom(SqliteStore.layer({ directory })), "id")).toBeUndefined()
+  })
 })
 
 describe("a log or an index beside the database that is removed", () => {
   for (const suffixes of [["-wal"], ["-shm"], ["-wal", "-shm"]]) {
-    it.effect(`(${suffixes.join(", ")}) separates no process: all meet in the next database`, () =>
-      Effect.gen(function*() {
-        const directory = yield* tempDirectory
-        const a = yield* storeFrom(SqliteStore.layer({ directory }))
-        const b = yield* storeFrom(SqliteStore.layer({ directory }))
-        yield* singly(a).set("id", entry(1))
-        changesOf(b)
-        for (const suffix of suffixes) fs.rmSync(`${fileOf(directory)}${suffix}`)
-        const c = yield* storeFrom(SqliteStore.layer({ directory }))
-        yield* singly(c).set("id", entry(1))
-        yield* singly(a).remove("id")
-        expect(changesOf(b)).toEqual([{ _tag: "Gap" }])
-        expect(changesOf(c)).not.toEqual([])
-        for (const store of [a, b, c]) expect(read(store, "id")).toBeUndefined()
-        yield* singly(c).set("id", entry(3))
-        for (const store of [a, b, c]) expect(read(store, "id")).toEqual(entry(3))
-        // No process takes up the former database, and neither does a later one.
-        const d = yield* storeFrom(SqliteStore.layer({ directory }))
-        expect(read(d, "id")).toEqual(entry(3))
-        expect(fs.existsSync(fileOf(directory, 2))).toBe(true)
-        expect(fs.existsSync(fileOf(directory, 3))).toBe(false)
-      }))
+    test(`(${suffixes.join(", ")}) separates no process: all meet in the next database`, function*() {
+      const directory = yield* tempDirectory
+      const a = yield* storeFrom(SqliteStore.layer({ directory }))
+      const b = yield* storeFrom(SqliteStore.layer({ directory }))
+      yield* singly(a).set("id", entry(1))
+      changesOf(b)
+      for (const suffix of suffixes) fs.rmSync(`${fileOf(directory)}${suffix}`)
+      const c = yield* storeFrom(SqliteStore.layer({ directory }))
+      yield* singly(c).set("id", entry(1))
+      yield* singly(a).remove("id")
+      expect(changesOf(b)).toEqual([{ _tag: "Gap" }])
+      expect(changesOf(c)).not.toEqual([])
+      for (const store of [a, b, c]) expect(read(store, "id")).toBeUndefined()
+      yield* singly(c).set("id", entry(3))
+      for (const store of [a, b, c]) expect(read(store, "id")).toEqual(entry(3))
+      // No process takes up the former database, and neither does a later one.
+      const d = yield* storeFrom(SqliteStore.layer({ directory }))
+      expect(read(d, "id")).toEqual(entry(3))
+      expect(fs.existsSync(fileOf(directory, 2))).toBe(true)
+      expect(fs.existsSync(fileOf(directory, 3))).toBe(false)
+    })
 
-    it.effect(`(${suffixes.join(", ")}) is noticed by a process that only polls for changes`, () =>
-      Effect.gen(function*() {
-        const directory = yield* tempDirectory
-        const a = yield* storeFrom(SqliteStore.layer({ directory }))
-        for (const suffix of suffixes) fs.rmSync(`${fileOf(directory)}${suffix}`)
-        expect(changesOf(a)).toEqual([{ _tag: "Gap" }])
-        expect(changesOf(a)).toEqual([])
-      }))
+    test(`(${suffixes.join(", ")}) is noticed by a process that only polls for changes`, function*() {
+      const directory = yield* tempDirectory
+      const a = yield* storeFrom(SqliteStore.layer({ directory }))
+      for (const suffix of suffixes) fs.rmSync(`${fileOf(directory)}${suffix}`)
+      expect(changesOf(a)).toEqual([{ _tag: "Gap" }])
+      expect(changesOf(a)).toEqual([])
+    })
   }
 
   it.skipIf(process.platform === "win32")(
@@ -230,37 +224,35 @@ describe("a log or an index beside the database that is removed", () => {
     }
   )
 
-  it.effect("leaves a database of newcomers sound", () =>
-    Effect.gen(function*() {
-      const directory = yield* tempDirectory
-      const a = yield* storeFrom(SqliteStore.layer({ directory }))
-      for (let i = 0; i < 100; i++) yield* singly(a).set(`id ${i}`, entry(i, 3000))
-      fs.rmSync(`${fileOf(directory)}-wal`)
-      fs.rmSync(`${fileOf(directory)}-shm`)
-      const c = yield* storeFrom(SqliteStore.layer({ directory }))
-      for (let i = 0; i < 100; i++) yield* singly(c).set(`id ${i}`, entry(i + 100, 3000))
-      expect(changesOf(a)).toEqual([{ _tag: "Gap" }])
-      for (let i = 0; i < 100; i++) {
-        const found = read(c, `id ${i}`)
-        if (found !== undefined) expect(found).toEqual(entry(i + 100, 3000))
-      }
-      const database = new DatabaseSync(fileOf(directory))
-      expect(database.prepare("PRAGMA integrity_check").get()).toEqual({ integrity_check: "ok" })
-      database.close()
-    }))
+  test("leaves a database of newcomers sound", function*() {
+    const directory = yield* tempDirectory
+    const a = yield* storeFrom(SqliteStore.layer({ directory }))
+    for (let i = 0; i < 100; i++) yield* singly(a).set(`id ${i}`, entry(i, 3000))
+    fs.rmSync(`${fileOf(directory)}-wal`)
+    fs.rmSync(`${fileOf(directory)}-shm`)
+    const c = yield* storeFrom(SqliteStore.layer({ directory }))
+    for (let i = 0; i < 100; i++) yield* singly(c).set(`id ${i}`, entry(i + 100, 3000))
+    expect(changesOf(a)).toEqual([{ _tag: "Gap" }])
+    for (let i = 0; i < 100; i++) {
+      const found = read(c, `id ${i}`)
+      if (found !== undefined) expect(found).toEqual(entry(i + 100, 3000))
+    }
+    const database = new DatabaseSync(fileOf(directory))
+    expect(database.prepare("PRAGMA integrity_check").get()).toEqual({ integrity_check: "ok" })
+    database.close()
+  })
 })
 
 describe("a database cut to zero bytes while it is in use", () => {
-  it.effect("prevents no process from opening the folder, and all meet in the next one", () =>
-    Effect.gen(function*() {
-      const directory = yield* tempDirectory
-      const a = yield* storeFrom(SqliteStore.layer({ directory }))
-      yield* singly(a).set("id", entry(1))
-      fs.truncateSync(fileOf(directory), 0)
-      const b = yield* storeFrom(SqliteStore.layer({ directory }))
-      yield* singly(b).set("new", entry(2))
-      changesOf(a)
-      expect(read(a, "new")).toEqual(entry(2))
-      expect(read(a, "id")).toBeUndefined()
-    }))
+  test("prevents no process from opening the folder, and all meet in the next one", function*() {
+    const directory = yield* tempDirectory
+    const a = yield* storeFrom(SqliteStore.layer({ directory }))
+    yield* singly(a).set("id", entry(1))
+    fs.truncateSync(fileOf(directory), 0)
+    const b = yield* storeFrom(SqliteStore.layer({ directory }))
+    yield* singly(b).set("new", entry(2))
+    changesOf(a)
+    expect(read(a, "new")).toEqual(entry(2))
+    expect(read(a, "id")).toBeUndefined()
+  })
 })

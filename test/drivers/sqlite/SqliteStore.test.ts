@@ -12,6 +12,7 @@ import { singly } from "../../../src/testing/internal/singly.ts"
 import { entry, fileOf, read } from "../../support/sqlite.ts"
 import { storeFrom } from "../../support/storeFrom.ts"
 import { tempDirectory } from "../../support/tempDirectory.ts"
+import { test } from "../../support/tests.ts"
 
 /** The store of a directory, opened and closed once. */
 const using = <A, E, R>(
@@ -33,23 +34,21 @@ const inFolder = <Step extends Effect.Effect<any, any, any>, A>(
 const files = (directory: string) => fs.readdirSync(directory).toSorted()
 
 describe("a restart", () => {
-  it.effect("keeps numbers", () =>
-    Effect.gen(function*() {
-      const directory = join(yield* tempDirectory, "made", "for", "it")
-      yield* using(directory, (store) => store.increment("n", 41))
-      expect(yield* using(directory, (store) => store.increment("n", 1))).toBe(42)
-    }))
+  test("keeps numbers", function*() {
+    const directory = join(yield* tempDirectory, "made", "for", "it")
+    yield* using(directory, (store) => store.increment("n", 41))
+    expect(yield* using(directory, (store) => store.increment("n", 1))).toBe(42)
+  })
 
-  it.effect("finds one file, no log beside it, whose free pages can be given back", () =>
-    Effect.gen(function*() {
-      const directory = yield* tempDirectory
-      yield* using(directory, (store) => singly(store).set("id", entry(1)))
-      expect(files(directory)).toEqual(["cache.v2.1.db", "cache.v2.current", "cache.v2.reserve"])
-      const database = new DatabaseSync(fileOf(directory))
-      expect(database.prepare("PRAGMA auto_vacuum").get()).toEqual({ auto_vacuum: 2 })
-      expect(database.prepare("PRAGMA journal_mode").get()).toEqual({ journal_mode: "wal" })
-      database.close()
-    }))
+  test("finds one file, no log beside it, whose free pages can be given back", function*() {
+    const directory = yield* tempDirectory
+    yield* using(directory, (store) => singly(store).set("id", entry(1)))
+    expect(files(directory)).toEqual(["cache.v2.1.db", "cache.v2.current", "cache.v2.reserve"])
+    const database = new DatabaseSync(fileOf(directory))
+    expect(database.prepare("PRAGMA auto_vacuum").get()).toEqual({ auto_vacuum: 2 })
+    expect(database.prepare("PRAGMA journal_mode").get()).toEqual({ journal_mode: "wal" })
+    database.close()
+  })
 })
 
 describe("a start while another process has the whole database", () => {
@@ -66,15 +65,13 @@ describe("a start while another process has the whole database", () => {
       return yield* Fiber.join(opening)
     })
 
-  it.effect("waits for it, for longer than `storeTimeout`", () =>
-    Effect.gen(function*() {
-      expect(yield* locked(4000)).toEqual(Exit.succeed(1))
-    }))
+  test("waits for it, for longer than `storeTimeout`", function*() {
+    expect(yield* locked(4000)).toEqual(Exit.succeed(1))
+  })
 
-  it.effect("fails after five seconds", () =>
-    Effect.gen(function*() {
-      expect(Exit.isFailure(yield* locked(6000))).toBe(true)
-    }))
+  test("fails after five seconds", function*() {
+    expect(Exit.isFailure(yield* locked(6000))).toBe(true)
+  })
 })
 
 describe("a file that cannot be used", () => {
@@ -105,74 +102,69 @@ describe("a file that cannot be used", () => {
   }
 
   for (const [what, damage] of Object.entries(unusable)) {
-    it.effect(`because it ${what} is left as it is, and a new one is started beside it`, () =>
-      Effect.gen(function*() {
-        const directory = yield* tempDirectory
-        const bad = fileOf(directory)
-        yield* using(directory, (store) => singly(store).set("id", entry(1)))
-        if (what.startsWith("belongs")) fs.rmSync(bad)
-        damage(bad)
-        const bytes = fs.readFileSync(bad)
-        yield* using(directory, (store) =>
-          Effect.gen(function*() {
-            expect(read(store, "id")).toBeUndefined()
-            yield* singly(store).set("id", entry(2))
-          }))
-        expect(fs.readFileSync(bad)).toEqual(bytes)
-        expect(fs.readFileSync(join(directory, "cache.v2.current"), "utf8").trim()).toBe("2")
-        yield* using(directory, (store) => Effect.sync(() => expect(read(store, "id")).toEqual(entry(2))))
-      }))
+    test(`because it ${what} is left as it is, and a new one is started beside it`, function*() {
+      const directory = yield* tempDirectory
+      const bad = fileOf(directory)
+      yield* using(directory, (store) => singly(store).set("id", entry(1)))
+      if (what.startsWith("belongs")) fs.rmSync(bad)
+      damage(bad)
+      const bytes = fs.readFileSync(bad)
+      yield* using(directory, (store) =>
+        Effect.gen(function*() {
+          expect(read(store, "id")).toBeUndefined()
+          yield* singly(store).set("id", entry(2))
+        }))
+      expect(fs.readFileSync(bad)).toEqual(bytes)
+      expect(fs.readFileSync(join(directory, "cache.v2.current"), "utf8").trim()).toBe("2")
+      yield* using(directory, (store) => Effect.sync(() => expect(read(store, "id")).toEqual(entry(2))))
+    })
   }
 
-  it.effect("is kept until there is a third one, not longer", () =>
-    Effect.gen(function*() {
-      const directory = yield* tempDirectory
-      for (const n of [1, 2, 3]) {
-        fs.writeFileSync(join(directory, `cache.v2.${n}.db`), "not a database".repeat(100))
-        yield* using(directory, () => Effect.void)
-      }
-      expect(files(directory)).toEqual(["cache.v2.3.db", "cache.v2.4.db", "cache.v2.current", "cache.v2.reserve"])
-    }))
+  test("is kept until there is a third one, not longer", function*() {
+    const directory = yield* tempDirectory
+    for (const n of [1, 2, 3]) {
+      fs.writeFileSync(join(directory, `cache.v2.${n}.db`), "not a database".repeat(100))
+      yield* using(directory, () => Effect.void)
+    }
+    expect(files(directory)).toEqual(["cache.v2.3.db", "cache.v2.4.db", "cache.v2.current", "cache.v2.reserve"])
+  })
 
-  it.effect("is not one of no bytes: that is a fresh one", () =>
-    Effect.gen(function*() {
-      const directory = yield* tempDirectory
-      fs.writeFileSync(fileOf(directory), "")
-      yield* using(directory, (store) => singly(store).set("id", entry(1)))
-      expect(files(directory)).toEqual(["cache.v2.1.db", "cache.v2.current", "cache.v2.reserve"])
-    }))
+  test("is not one of no bytes: that is a fresh one", function*() {
+    const directory = yield* tempDirectory
+    fs.writeFileSync(fileOf(directory), "")
+    yield* using(directory, (store) => singly(store).set("id", entry(1)))
+    expect(files(directory)).toEqual(["cache.v2.1.db", "cache.v2.current", "cache.v2.reserve"])
+  })
 
-  it.effect("is not looked for where the pointer is damaged or lost: the newest file is taken", () =>
-    Effect.gen(function*() {
-      const directory = yield* tempDirectory
-      yield* using(directory, (store) => singly(store).set("id", entry(1)))
-      fs.renameSync(fileOf(directory), join(directory, "cache.v2.7.db"))
-      for (const pointer of ["", "seven", "-1", "1e9"]) {
-        fs.writeFileSync(join(directory, "cache.v2.current"), pointer)
-        yield* using(directory, (store) => Effect.sync(() => expect(read(store, "id")).toEqual(entry(1))))
-      }
-    }))
+  test("is not looked for where the pointer is damaged or lost: the newest file is taken", function*() {
+    const directory = yield* tempDirectory
+    yield* using(directory, (store) => singly(store).set("id", entry(1)))
+    fs.renameSync(fileOf(directory), join(directory, "cache.v2.7.db"))
+    for (const pointer of ["", "seven", "-1", "1e9"]) {
+      fs.writeFileSync(join(directory, "cache.v2.current"), pointer)
+      yield* using(directory, (store) => Effect.sync(() => expect(read(store, "id")).toEqual(entry(1))))
+    }
+  })
 })
 
 describe("maxSize", () => {
-  it.effect("has room for many at once as for each alone", () =>
-    Effect.gen(function*() {
-      yield* using(yield* tempDirectory, (store) =>
-        Effect.gen(function*() {
-          for (let i = 0; i < 60; i++) yield* singly(store).set(`old ${i}`, entry(i, 20_000))
-          const ids = Array.from({ length: 30 }, (_, i) => `new ${i}`)
-          yield* store.set(ids.map((id, i) => ({ id, entry: entry(i, 20_000) })))
-          expect(read(store, "new 29")).toBeDefined()
-          const asking = { owner: "a", leaseMillis: 1000, rejectedWriteId: undefined, join: false }
-          const granted = yield* store.acquire(ids.map((id) => ({ ...asking, id: `loaded ${id}` })))
-          const commits = granted.map((acquired, i) => ({
-            id: `loaded ${ids[i]!}`,
-            generation: acquired._tag === "Granted" ? acquired.generation : "",
-            entry: entry(i, 20_000)
-          }))
-          expect((yield* store.commit(commits)).every((accepted) => accepted)).toBe(true)
-        }), { maxSize: "1 MiB" })
-    }))
+  test("has room for many at once as for each alone", function*() {
+    yield* using(yield* tempDirectory, (store) =>
+      Effect.gen(function*() {
+        for (let i = 0; i < 60; i++) yield* singly(store).set(`old ${i}`, entry(i, 20_000))
+        const ids = Array.from({ length: 30 }, (_, i) => `new ${i}`)
+        yield* store.set(ids.map((id, i) => ({ id, entry: entry(i, 20_000) })))
+        expect(read(store, "new 29")).toBeDefined()
+        const asking = { owner: "a", leaseMillis: 1000, rejectedWriteId: undefined, join: false }
+        const granted = yield* store.acquire(ids.map((id) => ({ ...asking, id: `loaded ${id}` })))
+        const commits = granted.map((acquired, i) => ({
+          id: `loaded ${ids[i]!}`,
+          generation: acquired._tag === "Granted" ? acquired.generation : "",
+          entry: entry(i, 20_000)
+        }))
+        expect((yield* store.commit(commits)).every((accepted) => accepted)).toBe(true)
+      }), { maxSize: "1 MiB" })
+  })
 
   /** How many entries have ids that begin so and end there, without reading them. */
   const sizeIn = (store: Store.Store, id: string) =>
@@ -180,17 +172,16 @@ describe("maxSize", () => {
 
   const sizeOf = (directory: string) => fs.statSync(fileOf(directory)).size
 
-  it.effect("measures the content: the file stays within it, whatever is written (F21)", () =>
-    Effect.gen(function*() {
-      const directory = yield* tempDirectory
-      yield* using(directory, (store) =>
-        Effect.forEach(
-          Array.from({ length: 2000 }, (_, i) => i),
-          (i) => singly(store).set(`id ${i}`, entry(i % 256, (i * 7919) % 12_000))
-        ), { maxSize: "1 MiB" })
-      expect(sizeOf(directory)).toBeLessThanOrEqual(1024 * 1024)
-      expect(sizeOf(directory)).toBeGreaterThan(600 * 1024)
-    }))
+  test("measures the content: the file stays within it, whatever is written (F21)", function*() {
+    const directory = yield* tempDirectory
+    yield* using(directory, (store) =>
+      Effect.forEach(
+        Array.from({ length: 2000 }, (_, i) => i),
+        (i) => singly(store).set(`id ${i}`, entry(i % 256, (i * 7919) % 12_000))
+      ), { maxSize: "1 MiB" })
+    expect(sizeOf(directory)).toBeLessThanOrEqual(1024 * 1024)
+    expect(sizeOf(directory)).toBeGreaterThan(600 * 1024)
+  })
 
   const range = (n: number) => Array.from({ length: n }, (_, i) => i)
 
@@ -303,22 +294,21 @@ describe("SqliteStore.layer", () => {
 })
 
 describe("an inspection", () => {
-  it.effect("waits while another program has locked the database, for storeTimeout at most", () =>
-    Effect.gen(function*() {
-      const directory = yield* tempDirectory
-      yield* using(directory, (store) => singly(store).set("id", entry(1)))
-      const other = new DatabaseSync(fileOf(directory))
-      other.exec("PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE")
-      const inspect = (storeTimeout: "1 second" | "5 seconds") => SqliteStore.inspect({ directory, storeTimeout })
-      const start = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.forkChild(effect, { startImmediately: true })
-      const late = yield* start(Effect.flip(inspect("1 second")))
-      const opening = yield* start(inspect("5 seconds"))
-      yield* TestClock.adjust("4 seconds")
-      expect(late.pollUnsafe()).toMatchObject({ value: { reason: "Timeout" } })
-      expect(opening.pollUnsafe()).toBeUndefined()
-      other.close()
-      yield* TestClock.adjust("1 second")
-      const { get } = yield* Fiber.join(opening)
-      expect((yield* get("id", [])).entry).toEqual(entry(1))
-    }).pipe(Effect.scoped))
+  test("waits while another program has locked the database, for storeTimeout at most", function*() {
+    const directory = yield* tempDirectory
+    yield* using(directory, (store) => singly(store).set("id", entry(1)))
+    const other = new DatabaseSync(fileOf(directory))
+    other.exec("PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE")
+    const inspect = (storeTimeout: "1 second" | "5 seconds") => SqliteStore.inspect({ directory, storeTimeout })
+    const start = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.forkChild(effect, { startImmediately: true })
+    const late = yield* start(Effect.flip(inspect("1 second")))
+    const opening = yield* start(inspect("5 seconds"))
+    yield* TestClock.adjust("4 seconds")
+    expect(late.pollUnsafe()).toMatchObject({ value: { reason: "Timeout" } })
+    expect(opening.pollUnsafe()).toBeUndefined()
+    other.close()
+    yield* TestClock.adjust("1 second")
+    const { get } = yield* Fiber.join(opening)
+    expect((yield* get("id", [])).entry).toEqual(entry(1))
+  })
 })

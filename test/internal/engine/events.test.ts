@@ -2,7 +2,7 @@
  * Each event, during each state of a read. The table of `docs/maintaining/engine/flight.md` is written
  * from it: `UPDATE_DOCS=1`.
  */
-import { describe, it } from "@effect/vitest"
+import { describe } from "@effect/vitest"
 import { Context, Effect, Fiber, Latch, Layer, Option, Queue, Stream } from "effect"
 import { Cached, CacheLayer, Caching } from "effect-cached"
 import { Store } from "effect-cached/adapters"
@@ -13,6 +13,7 @@ import { singly } from "../../../src/testing/internal/singly.ts"
 import { pluralOf } from "../../support/pluralOf.ts"
 import { expectRegions } from "../../support/regions.ts"
 import { storeFrom } from "../../support/storeFrom.ts"
+import { test } from "../../support/tests.ts"
 
 const key = "k"
 const tags = ["t"]
@@ -188,18 +189,17 @@ const cellOf = Effect.fnUntraced(function*(
 })
 
 describe("the table of events", () => {
-  it.effect("is what happens", () =>
-    Effect.gen(function*() {
-      const rows = [["", ...Object.keys(states)]]
-      for (const [name, event] of Object.entries(events)) {
-        const row = [name]
-        for (const enter of Object.values(states)) row.push(yield* Effect.scoped(cellOf(enter, event)))
-        rows.push(row)
-      }
-      const [first, ...others] = rows.map(([name, ...cells]) =>
-        [name!.padEnd(16), ...cells.map((cell, i) => cell.padEnd(rows[0]![i + 1]!.length))].join("  ").trimEnd()
-      )
-      const table = ["```text", first, ...others, "```"].join("\n")
-      expectRegions("docs/maintaining/engine/flight.md", { "what events do": table })
-    }))
+  test("is what happens", function*() {
+    const rows = [["", ...Object.keys(states)]]
+    for (const [name, event] of Object.entries(events)) {
+      const row = [name]
+      for (const enter of Object.values(states)) row.push(yield* Effect.scoped(cellOf(enter, event)))
+      rows.push(row)
+    }
+    const [first, ...others] = rows.map(([name, ...cells]) =>
+      [name!.padEnd(16), ...cells.map((cell, i) => cell.padEnd(rows[0]![i + 1]!.length))].join("  ").trimEnd()
+    )
+    const table = ["```text", first, ...others, "```"].join("\n")
+    expectRegions("docs/maintaining/engine/flight.md", { "what events do": table })
+  })
 })

@@ -11,6 +11,7 @@ import { singly } from "../../../src/testing/internal/singly.ts"
 import { caches, ended, settle, start, within } from "../../support/caches.ts"
 import { listenersOf } from "../../support/listeners.ts"
 import { pluralOf } from "../../support/pluralOf.ts"
+import { test, testIn } from "../../support/tests.ts"
 
 const cache = Effect.map(Caching.Caching, listenersOf)
 
@@ -42,95 +43,88 @@ describe("a caller that joins a refresh in the queue", () => {
     { name: "clears", act: Cached.clear },
     { name: "pushes the entry out of memory", act: Effect.forEach([1, 2, 3], (n) => Cached.set(`other ${n}`, n)) }
   ]
-  it.effect.each(ways)(
-    "is answered, whatever a listener of it does: $name",
-    ({ act }) =>
-      Effect.gen(function*() {
-        const run = yield* inline
-        let refreshes = false
-        const hang = Effect.suspend(() => refreshes ? Effect.never : Effect.succeed("hangs")).pipe(
-          Cached.refreshAhead("hangs", { ttl: "1 hour", refreshAfter: "1 minute" })
-        )
-        let loads = 0
-        const read = Effect.sync(() => ++loads).pipe(
-          Cached.refreshAhead("k", { ttl: "1 hour", refreshAfter: "1 minute" })
-        )
-        yield* hang
-        yield* read
-        refreshes = true
-        yield* TestClock.adjust("2 minutes")
-        yield* hang
-        yield* read
-        yield* TestClock.adjust("1 millis")
-        expect(loads).toBe(1)
-        const unsubscribe = (yield* cache).listen((event) => {
-          if (event._tag === "Miss" && event.id === "k") {
-            unsubscribe()
-            run(act)
-          }
-        })
-        // The queued refresh will do, but what is stored will not.
-        const strict = Effect.sync(() => ++loads).pipe(Cached.softTtl("k", { ttl: "1 hour", softTtl: "1 minute" }))
-        const joining = yield* start(strict)
-        yield* TestClock.adjust("10 seconds")
-        expect(ended(joining)).toMatchObject({ value: 2 })
-      }).pipe(Effect.provide(
-        CacheLayer.memory({ capacity: 3, refresh: { concurrency: 1, retry: Schedule.recurs(0), timeout: "1 hour" } })
-      ))
-  )
+  testIn(CacheLayer.memory({ capacity: 3, refresh: { concurrency: 1, retry: Schedule.recurs(0), timeout: "1 hour" } }))
+    .each(ways)("is answered, whatever a listener of it does: $name", function*({ act }) {
+      const run = yield* inline
+      let refreshes = false
+      const hang = Effect.suspend(() => refreshes ? Effect.never : Effect.succeed("hangs")).pipe(
+        Cached.refreshAhead("hangs", { ttl: "1 hour", refreshAfter: "1 minute" })
+      )
+      let loads = 0
+      const read = Effect.sync(() => ++loads).pipe(
+        Cached.refreshAhead("k", { ttl: "1 hour", refreshAfter: "1 minute" })
+      )
+      yield* hang
+      yield* read
+      refreshes = true
+      yield* TestClock.adjust("2 minutes")
+      yield* hang
+      yield* read
+      yield* TestClock.adjust("1 millis")
+      expect(loads).toBe(1)
+      const unsubscribe = (yield* cache).listen((event) => {
+        if (event._tag === "Miss" && event.id === "k") {
+          unsubscribe()
+          run(act)
+        }
+      })
+      // The queued refresh will do, but what is stored will not.
+      const strict = Effect.sync(() => ++loads).pipe(Cached.softTtl("k", { ttl: "1 hour", softTtl: "1 minute" }))
+      const joining = yield* start(strict)
+      yield* TestClock.adjust("10 seconds")
+      expect(ended(joining)).toMatchObject({ value: 2 })
+    })
 })
 
 describe("P2 · a conditional set", () => {
-  it.effect("that another process has undone meanwhile keeps its value out of memory", () =>
-    Effect.gen(function*() {
-      const { base, changes, store } = shared()
-      const slow: Store.Store = {
-        ...store,
-        getUnsafe: undefined,
-        set: pluralOf.set((id, entry, condition) =>
-          Effect.tap(singly(base).set(id, entry, condition), () => Effect.sleep("300 millis"))
-        )
-      }
-      yield* Effect.gen(function*() {
-        const set = Cached.set("k", "mine", { ttl: "1 hour", ifAbsent: true })
-        const read = Effect.succeed("theirs").pipe(Cached.ttl("k", { ttl: "1 hour" }))
-        const both = yield* start(Effect.all([set, read]))
-        // Without reads for a while, no poll looks for changes.
-        yield* TestClock.adjust("200 millis")
-        yield* singly(base).remove("k")
-        changes.push({ _tag: "Changed", id: "k" })
-        yield* TestClock.adjust("1 second")
-        expect(ended(both)).toMatchObject({ value: [true, "theirs"] })
-      }).pipe(over(slow))
-    }))
+  test("that another process has undone meanwhile keeps its value out of memory", function*() {
+    const { base, changes, store } = shared()
+    const slow: Store.Store = {
+      ...store,
+      getUnsafe: undefined,
+      set: pluralOf.set((id, entry, condition) =>
+        Effect.tap(singly(base).set(id, entry, condition), () => Effect.sleep("300 millis"))
+      )
+    }
+    yield* Effect.gen(function*() {
+      const set = Cached.set("k", "mine", { ttl: "1 hour", ifAbsent: true })
+      const read = Effect.succeed("theirs").pipe(Cached.ttl("k", { ttl: "1 hour" }))
+      const both = yield* start(Effect.all([set, read]))
+      // Without reads for a while, no poll looks for changes.
+      yield* TestClock.adjust("200 millis")
+      yield* singly(base).remove("k")
+      changes.push({ _tag: "Changed", id: "k" })
+      yield* TestClock.adjust("1 second")
+      expect(ended(both)).toMatchObject({ value: [true, "theirs"] })
+    }).pipe(over(slow))
+  })
 })
 
 describe("P2 · a listener of the removal of one entry by others", () => {
-  it.effect("finds no other one that they had removed too, after a pause", () =>
-    Effect.gen(function*() {
-      const { base, changes, store } = shared()
-      yield* Effect.gen(function*() {
-        const run = yield* inline
-        let value = 1
-        const b = Effect.sync(() => value).pipe(Cached.ttl("b", { ttl: "1 hour" }))
-        yield* Effect.succeed("a").pipe(Cached.ttl("a", { ttl: "1 hour" }))
-        yield* b
-        const found: Array<number> = []
-        const { onRemoval } = yield* cache
-        onRemoval(({ id }) => {
-          if (id === "a") run(Effect.tap(b, (b) => Effect.sync(() => found.push(b))))
-        })
-        yield* TestClock.adjust("10 minutes")
-        value = 2
-        for (const id of ["a", "b"]) {
-          yield* singly(base).remove(id)
-          changes.push({ _tag: "Changed", id })
-        }
-        yield* TestClock.adjust("10 minutes")
-        expect(yield* b).toBe(2)
-        expect(found).toEqual([2])
-      }).pipe(over(store))
-    }))
+  test("finds no other one that they had removed too, after a pause", function*() {
+    const { base, changes, store } = shared()
+    yield* Effect.gen(function*() {
+      const run = yield* inline
+      let value = 1
+      const b = Effect.sync(() => value).pipe(Cached.ttl("b", { ttl: "1 hour" }))
+      yield* Effect.succeed("a").pipe(Cached.ttl("a", { ttl: "1 hour" }))
+      yield* b
+      const found: Array<number> = []
+      const { onRemoval } = yield* cache
+      onRemoval(({ id }) => {
+        if (id === "a") run(Effect.tap(b, (b) => Effect.sync(() => found.push(b))))
+      })
+      yield* TestClock.adjust("10 minutes")
+      value = 2
+      for (const id of ["a", "b"]) {
+        yield* singly(base).remove(id)
+        changes.push({ _tag: "Changed", id })
+      }
+      yield* TestClock.adjust("10 minutes")
+      expect(yield* b).toBe(2)
+      expect(found).toEqual([2])
+    }).pipe(over(store))
+  })
 })
 
 describe.each(caches.filter(({ memory }) => memory))("over $name, a listener of an invalidation", (cache) => {
@@ -167,34 +161,33 @@ describe.each(caches.filter(({ memory }) => memory))("over $name, a listener of 
 
 describe("an entry that `set` has put into memory", () => {
   const name = "is not followed there by what the store had before, if a listener pushes it out and reads it again"
-  it.effect.each([false, true])(`${name}; the store fails: %s`, (fails) =>
-    Effect.gen(function*() {
-      const { base, store } = shared()
-      let isDown = false
-      const failing = new StoreError({ store: store.name, operation: "set", reason: "Unavailable" })
-      const set: Store.Store["set"] = (...args) => isDown ? Effect.fail(failing) : base.set(...args)
-      yield* within(
-        Layer.provide(
-          CacheLayer.layer({ capacity: 1 }),
-          Layer.succeed(Store.Store, { ...store, set })
-        ),
-        Effect.gen(function*() {
-          const here = yield* inline
-          const read = Effect.succeed("loaded").pipe(Cached.ttl("k", { ttl: "1 hour" }))
-          yield* Cached.set("k", "old", { ttl: "1 hour" })
-          yield* Cached.set("x", "x", { ttl: "1 hour" })
-          const { onRemoval } = listenersOf(yield* Caching.Caching)
-          onRemoval(({ id }) => {
-            if (id === "x") here(Cached.set("y", "y", { ttl: "1 hour" }))
-            if (id === "k") here(read)
-          })
-          isDown = fails
-          yield* Cached.set("k", "new", { ttl: "1 hour" })
-          expect(yield* read).not.toBe("old")
-          if (!fails) expect(yield* base.size).toBe(3)
+  test.each([false, true])(`${name}; the store fails: %s`, function*(fails) {
+    const { base, store } = shared()
+    let isDown = false
+    const failing = new StoreError({ store: store.name, operation: "set", reason: "Unavailable" })
+    const set: Store.Store["set"] = (...args) => isDown ? Effect.fail(failing) : base.set(...args)
+    yield* within(
+      Layer.provide(
+        CacheLayer.layer({ capacity: 1 }),
+        Layer.succeed(Store.Store, { ...store, set })
+      ),
+      Effect.gen(function*() {
+        const here = yield* inline
+        const read = Effect.succeed("loaded").pipe(Cached.ttl("k", { ttl: "1 hour" }))
+        yield* Cached.set("k", "old", { ttl: "1 hour" })
+        yield* Cached.set("x", "x", { ttl: "1 hour" })
+        const { onRemoval } = listenersOf(yield* Caching.Caching)
+        onRemoval(({ id }) => {
+          if (id === "x") here(Cached.set("y", "y", { ttl: "1 hour" }))
+          if (id === "k") here(read)
         })
-      )
-    }))
+        isDown = fails
+        yield* Cached.set("k", "new", { ttl: "1 hour" })
+        expect(yield* read).not.toBe("old")
+        if (!fails) expect(yield* base.size).toBe(3)
+      })
+    )
+  })
 })
 
 class Item extends CacheKey.Class<Item>()("Item", { payload: { n: Schema.Int }, success: Schema.Int }) {}
@@ -207,33 +200,32 @@ describe("P2 · a refresh of many keys of which some have begun", () => {
       run: Cached.invalidate(["c", ...Array.from({ length: 100 }, (_, i) => new Item({ n: jobsOfTurn + i })), "b"])
     }
   ]
-  it.effect.each(ways)(
+  testIn(CacheLayer.memory({ refresh: { retry: Schedule.recurs(0) } })).each(ways)(
     "loads nothing of what was there, when it is invalidated: $name",
-    ({ run }) =>
-      Effect.gen(function*() {
-        let value = "old"
-        const b = Effect.sync(() => value).pipe(Cached.ttl("b", { ttl: "1 hour" }))
-        const c = Effect.tap(b, () => Effect.sleep("1 second")).pipe(Cached.ttl("c", { ttl: "1 hour" }))
-        const calls: Array<number> = []
-        const many = Cached.many(Item, (keys) => {
-          calls.push(keys.length)
-          return Effect.as(calls.length === 1 ? Effect.void : c, keys.map(() => Exit.succeed(1)))
-        }, { strategy: "refreshAhead", ttl: "1 hour", refreshAfter: "1 minute" })
-        const read = many(Array.from({ length: jobsOfTurn + 100 }, (_, n) => ({ n })))
-        yield* read
-        yield* TestClock.adjust("2 minutes")
-        yield* b
-        value = "new"
-        yield* read
-        // One turn of the work loop has started the first of them.
-        yield* Effect.yieldNow
-        yield* run
-        yield* TestClock.adjust("5 seconds")
-        expect(calls).toEqual([jobsOfTurn + 100, jobsOfTurn])
-        const after = yield* start(c)
-        yield* TestClock.adjust("5 seconds")
-        expect(ended(after)).toMatchObject({ value: "new" })
-      }).pipe(Effect.provide(CacheLayer.memory({ refresh: { retry: Schedule.recurs(0) } })))
+    function*({ run }) {
+      let value = "old"
+      const b = Effect.sync(() => value).pipe(Cached.ttl("b", { ttl: "1 hour" }))
+      const c = Effect.tap(b, () => Effect.sleep("1 second")).pipe(Cached.ttl("c", { ttl: "1 hour" }))
+      const calls: Array<number> = []
+      const many = Cached.many(Item, (keys) => {
+        calls.push(keys.length)
+        return Effect.as(calls.length === 1 ? Effect.void : c, keys.map(() => Exit.succeed(1)))
+      }, { strategy: "refreshAhead", ttl: "1 hour", refreshAfter: "1 minute" })
+      const read = many(Array.from({ length: jobsOfTurn + 100 }, (_, n) => ({ n })))
+      yield* read
+      yield* TestClock.adjust("2 minutes")
+      yield* b
+      value = "new"
+      yield* read
+      // One turn of the work loop has started the first of them.
+      yield* Effect.yieldNow
+      yield* run
+      yield* TestClock.adjust("5 seconds")
+      expect(calls).toEqual([jobsOfTurn + 100, jobsOfTurn])
+      const after = yield* start(c)
+      yield* TestClock.adjust("5 seconds")
+      expect(ended(after)).toMatchObject({ value: "new" })
+    }
   )
 })
 
@@ -245,33 +237,33 @@ describe("P2 · an entry of the store that a listener invalidates while it enter
     { name: "of a load", read: falling },
     { name: "of a refresh", read: Cached.refreshAhead(fails, "k", { ...options, refreshAfter: "1 minute" }) }
   ]
-  it.effect.each(ways)("is no fallback $name for a later caller", ({ read }) =>
-    Effect.gen(function*() {
-      const { base, store } = shared()
-      yield* within(
-        Layer.provide(CacheLayer.layer(), Layer.succeed(Store.Store, base)),
-        Effect.succeed("old").pipe(Cached.softTtl("k", { ...options, softTtl: "1 minute" }))
-      )
-      yield* within(
-        Layer.provide(CacheLayer.layer({ capacity: 1 }), Layer.succeed(Store.Store, store)),
-        Effect.gen(function*() {
-          const here = yield* inline
-          yield* Cached.set("x", 1, { ttl: "1 hour" })
-          listenersOf(yield* Caching.Caching).onRemoval(({ id }) => {
-            if (id === "x") here(Cached.invalidate("k"))
-          })
-          yield* TestClock.adjust("2 minutes")
-          const before = yield* start(read)
-          const after = yield* start(Effect.flip(falling))
-          yield* TestClock.adjust("1 minute")
-          expect([ended(before), ended(after)]).toMatchObject([{ value: "old" }, { value: "down" }])
+  test.each(ways)("is no fallback $name for a later caller", function*({ read }) {
+    const { base, store } = shared()
+    yield* within(
+      Layer.provide(CacheLayer.layer(), Layer.succeed(Store.Store, base)),
+      Effect.succeed("old").pipe(Cached.softTtl("k", { ...options, softTtl: "1 minute" }))
+    )
+    yield* within(
+      Layer.provide(CacheLayer.layer({ capacity: 1 }), Layer.succeed(Store.Store, store)),
+      Effect.gen(function*() {
+        const here = yield* inline
+        yield* Cached.set("x", 1, { ttl: "1 hour" })
+        listenersOf(yield* Caching.Caching).onRemoval(({ id }) => {
+          if (id === "x") here(Cached.invalidate("k"))
         })
-      )
-    }))
+        yield* TestClock.adjust("2 minutes")
+        const before = yield* start(read)
+        const after = yield* start(Effect.flip(falling))
+        yield* TestClock.adjust("1 minute")
+        expect([ended(before), ended(after)]).toMatchObject([{ value: "old" }, { value: "down" }])
+      })
+    )
+  })
 })
 
-it.effect("a key that is in a list twice has one answer, though a listener removes it within the read", () =>
-  Effect.gen(function*() {
+testIn(CacheLayer.memory())(
+  "a key that is in a list twice has one answer, though a listener removes it within the read",
+  function*() {
     const here = yield* inline
     let loads = 0
     const read = Cached.many(Item, (keys) => Effect.sync(() => (loads++, keys.map(() => Exit.succeed(loads)))), {
@@ -287,4 +279,5 @@ it.effect("a key that is in a list twice has one answer, though a listener remov
     expect(yield* read([{ n: 1 }])).toEqual([Exit.succeed(2)])
     yield* TestClock.adjust("2 minutes")
     expect(yield* read([{ n: 1 }, { n: 1 }])).toEqual([Exit.succeed(2), Exit.succeed(2)])
-  }).pipe(Effect.provide(CacheLayer.memory())))
+  }
+)

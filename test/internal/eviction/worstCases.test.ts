@@ -7,6 +7,7 @@ import { Adaptive } from "../../../src/internal/eviction/adaptive.ts"
 import { makeHash } from "../../../src/internal/eviction/nodes.ts"
 import { policies } from "../../../src/internal/eviction/policies.ts"
 import { heldBy } from "../../support/heldBy.ts"
+import { test } from "../../support/tests.ts"
 
 type Tier = ReturnType<typeof heldBy>
 
@@ -154,17 +155,16 @@ describe("ids that are chosen to meet", { timeout: 120_000 }, () => {
     expect(difference).toBeLessThan(-0.02)
   })
 
-  it.effect("no two caches have the same seed", () =>
-    Effect.gen(function*() {
-      const seeds: Array<number> = []
-      const eviction: Eviction.Eviction = {
-        name: "tells",
-        make: (options) => {
-          seeds.push(options.seed())
-          return policies.lru.make(options)
-        }
+  test("no two caches have the same seed", function*() {
+    const seeds: Array<number> = []
+    const eviction: Eviction.Eviction = {
+      name: "tells",
+      make: (options) => {
+        seeds.push(options.seed())
+        return policies.lru.make(options)
       }
-      for (let i = 0; i < 20; i++) yield* Effect.provide(Cached.set("a", 1), CacheLayer.memory({ eviction }))
-      expect(new Set(seeds).size).toBe(20)
-    }))
+    }
+    for (let i = 0; i < 20; i++) yield* Effect.provide(Cached.set("a", 1), CacheLayer.memory({ eviction }))
+    expect(new Set(seeds).size).toBe(20)
+  })
 })

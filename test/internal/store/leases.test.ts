@@ -5,6 +5,7 @@ import * as Counters from "../../../src/internal/store/counters.ts"
 import * as Lines from "../../../src/internal/store/fromStorage/lines.ts"
 import * as Leases from "../../../src/internal/store/leases.ts"
 import * as Markers from "../../../src/internal/store/markers/markers.ts"
+import { test } from "../../support/tests.ts"
 
 const newGeneration = () => "generation"
 
@@ -83,19 +84,18 @@ describe("generations", () => {
 })
 
 describe("lines", () => {
-  it.effect("leave nothing behind", () =>
-    Effect.gen(function*() {
-      const lines = Lines.make()
-      const waiting = yield* Effect.forkChild(Lines.run(lines, "id", "write", Effect.never), { startImmediately: true })
-      const second = yield* Effect.forkChild(Lines.run(lines, "id", "write", Effect.void), { startImmediately: true })
-      yield* Lines.run(lines, "other", "write", Effect.void)
-      expect(Array.from(lines.keys())).toEqual(["id"])
-      yield* Fiber.interrupt(second)
-      yield* Fiber.interrupt(waiting)
-      yield* Effect.exit(Lines.run(lines, "failed", "write", Effect.fail("no")))
-      yield* Effect.exit(Lines.run(lines, "interrupted", "write", Effect.interrupt))
-      expect(Array.from(lines.keys())).toEqual(["id"])
-    }))
+  test("leave nothing behind", function*() {
+    const lines = Lines.make()
+    const waiting = yield* Effect.forkChild(Lines.run(lines, "id", "write", Effect.never), { startImmediately: true })
+    const second = yield* Effect.forkChild(Lines.run(lines, "id", "write", Effect.void), { startImmediately: true })
+    yield* Lines.run(lines, "other", "write", Effect.void)
+    expect(Array.from(lines.keys())).toEqual(["id"])
+    yield* Fiber.interrupt(second)
+    yield* Fiber.interrupt(waiting)
+    yield* Effect.exit(Lines.run(lines, "failed", "write", Effect.fail("no")))
+    yield* Effect.exit(Lines.run(lines, "interrupted", "write", Effect.interrupt))
+    expect(Array.from(lines.keys())).toEqual(["id"])
+  })
 })
 
 describe("markers", () => {

@@ -9,6 +9,7 @@ import { changesKept } from "../../../src/internal/defaults/stores.ts"
 import { reader as readerOf } from "../../../src/internal/store/readers.ts"
 import type { Change } from "../../../src/ports/store.ts"
 import { tempDirectory } from "../../support/tempDirectory.ts"
+import { test } from "../../support/tests.ts"
 
 const changed = (id: string): Change => ({ _tag: "Changed", id })
 
@@ -84,29 +85,27 @@ describe("several readers of one store's changes", () => {
   })
 })
 
-it.effect("two caches over one store each see what another process did to it", () =>
-  Effect.gen(function*() {
-    const directory = yield* tempDirectory
-    const caches = Effect.suspend(() => {
-      // Built once, as it is one constant.
-      const store = SqliteStore.layer({ directory })
-      const cache = () => Layer.provide(Layer.fresh(CacheLayer.layer({})), store)
-      class B extends Context.Service<B, Caching.Shape>()("B") {}
-      return Effect.map(
-        Layer.build(Layer.merge(cache(), CacheLayer.named(B, cache()))),
-        (context) => [Context.get(context, Caching.Caching), Context.get(context, B)] as const
-      )
-    })
-    const [here, there] = [yield* caches, yield* caches]
-    let loads = 0
-    const read = Effect.sync(() => `load ${++loads}`).pipe(Cached.ttl("k", { ttl: "1 hour" }))
-    const both = (two: typeof here) =>
-      Effect.forEach(two, (cache) => Effect.provideService(read, Caching.Caching, cache))
+test("two caches over one store each see what another process did to it", function*() {
+  const directory = yield* tempDirectory
+  const caches = Effect.suspend(() => {
+    // Built once, as it is one constant.
+    const store = SqliteStore.layer({ directory })
+    const cache = () => Layer.provide(Layer.fresh(CacheLayer.layer({})), store)
+    class B extends Context.Service<B, Caching.Shape>()("B") {}
+    return Effect.map(
+      Layer.build(Layer.merge(cache(), CacheLayer.named(B, cache()))),
+      (context) => [Context.get(context, Caching.Caching), Context.get(context, B)] as const
+    )
+  })
+  const [here, there] = [yield* caches, yield* caches]
+  let loads = 0
+  const read = Effect.sync(() => `load ${++loads}`).pipe(Cached.ttl("k", { ttl: "1 hour" }))
+  const both = (two: typeof here) => Effect.forEach(two, (cache) => Effect.provideService(read, Caching.Caching, cache))
+  yield* both(here)
+  yield* Effect.provideService(Cached.set("k", "new"), Caching.Caching, there[0])
+  for (let i = 0; i < 5; i++) {
+    yield* TestClock.adjust("50 millis")
     yield* both(here)
-    yield* Effect.provideService(Cached.set("k", "new"), Caching.Caching, there[0])
-    for (let i = 0; i < 5; i++) {
-      yield* TestClock.adjust("50 millis")
-      yield* both(here)
-    }
-    expect(yield* both(here)).toEqual(["new", "new"])
-  }))
+  }
+  expect(yield* both(here)).toEqual(["new", "new"])
+})

@@ -8,6 +8,7 @@ import * as InTurns from "../../../src/internal/time/streamsInTurns.ts"
 import * as Turns from "../../../src/internal/time/turns.ts"
 import { caches } from "../../support/caches.ts"
 import { impatient } from "../../support/impatient.ts"
+import { test, testIn } from "../../support/tests.ts"
 
 const size = 2560
 const chunks = size / 256
@@ -42,11 +43,10 @@ describe.each(caches)("over $name", (cache) => {
       ["getMatching", Stream.runDrain(Cached.getMatching("k:*")), chunks - 1],
       ["entries", Stream.runDrain(Cached.entries("k:*")), chunks - 1]
     ]
-  it.effect.each(operations)("%s", ([, operation, least]) =>
-    Effect.gen(function*() {
-      yield* filled
-      expect(yield* turnsOf(operation)).toBeGreaterThanOrEqual(least)
-    }).pipe(Effect.provide(cache.layer({ capacity: size }))))
+  testIn(cache.layer({ capacity: size })).each(operations)("%s", function*([, operation, least]) {
+    yield* filled
+    expect(yield* turnsOf(operation)).toBeGreaterThanOrEqual(least)
+  })
 })
 
 describe.each(caches.filter(({ memory }) => memory))("entries in memory, over $name", (cache) => {
@@ -63,26 +63,26 @@ describe.each(caches.filter(({ memory }) => memory))("entries in memory, over $n
       ["entries, in a serializable transaction", Transaction.run(none, { isolation: "serializable" })] as const
     ]
   ]
-  it.effect.each(operations)("%s", ([, operation]) =>
-    Effect.gen(function*() {
-      yield* Cached.setMany(ids.map((id, i) => [id, i] as const))
-      expect(yield* turnsOf(operation)).toBeGreaterThanOrEqual(chunks - 1)
-    }).pipe(Effect.provide(cache.layer({ capacity: size }))))
+  testIn(cache.layer({ capacity: size })).each(operations)("%s", function*([, operation]) {
+    yield* Cached.setMany(ids.map((id, i) => [id, i] as const))
+    expect(yield* turnsOf(operation)).toBeGreaterThanOrEqual(chunks - 1)
+  })
 })
 
 describe.each(caches)("a transaction over $name", (cache) => {
   const keys = Array.from({ length: size }, (_, i) => `k:${i}`)
   const reading = (isolation: "fast" | "locked") =>
     turnsOf(Transaction.run(Cached.getMany(keys), { isolation, timeout: "1 day" }))
-  it.effect("many keys", () =>
-    Effect.gen(function*() {
-      expect(yield* reading("fast")).toBeGreaterThanOrEqual(chunks - 1)
-      // Each lock takes some time.
-      expect(yield* reading("locked")).toBeGreaterThanOrEqual(size)
-    }).pipe(Effect.provide(cache.layer({ capacity: size }))))
+  testIn(cache.layer({ capacity: size }))("many keys", function*() {
+    expect(yield* reading("fast")).toBeGreaterThanOrEqual(chunks - 1)
+    // Each lock takes some time.
+    expect(yield* reading("locked")).toBeGreaterThanOrEqual(size)
+  })
 })
 
 describe.each(caches)("Cached.many over $name", (cache) => {
+  const test = testIn(cache.layer({ capacity: size }))
+
   class User extends CacheKey.Class<User>()("User", { payload: { id: Schema.Int }, success: Schema.Int }) {}
   const payloads = Array.from({ length: size }, (_, id) => ({ id }))
   const make = () => {
@@ -95,54 +95,51 @@ describe.each(caches)("Cached.many over $name", (cache) => {
     return { calls, users }
   }
 
-  it.effect("one load for all", () =>
-    Effect.gen(function*() {
-      const { calls, users } = make()
-      const read = Effect.map(users(payloads), (exits) =>
-        expect(exits).toEqual(payloads.map(({ id }) => Exit.succeed(id))))
-      // When they join, when they begin to wait for one call, and when it has answered.
-      expect(yield* turnsOf(read)).toBeGreaterThanOrEqual(3 * (size / many.steps - 1))
-      expect(calls).toEqual([size])
-    }).pipe(Effect.provide(cache.layer({ capacity: size }))))
+  test("one load for all", function*() {
+    const { calls, users } = make()
+    const read = Effect.map(
+      users(payloads),
+      (exits) => expect(exits).toEqual(payloads.map(({ id }) => Exit.succeed(id)))
+    )
+    // When they join, when they begin to wait for one call, and when it has answered.
+    expect(yield* turnsOf(read)).toBeGreaterThanOrEqual(3 * (size / many.steps - 1))
+    expect(calls).toEqual([size])
+  })
 
-  it.effect("hits", () =>
-    Effect.gen(function*() {
-      const { calls, users } = make()
-      yield* users(payloads)
-      // When their keys are made, and when they are looked for.
-      expect(yield* turnsOf(users(payloads))).toBeGreaterThanOrEqual(2 * (size / many.steps - 1))
-      expect(calls).toEqual([size])
-    }).pipe(Effect.provide(cache.layer({ capacity: size }))))
+  test("hits", function*() {
+    const { calls, users } = make()
+    yield* users(payloads)
+    // When their keys are made, and when they are looked for.
+    expect(yield* turnsOf(users(payloads))).toBeGreaterThanOrEqual(2 * (size / many.steps - 1))
+    expect(calls).toEqual([size])
+  })
 
-  it.effect("a caller that has joined gets an answer where the reader is interrupted before all are under way", () =>
-    Effect.gen(function*() {
-      const { calls, users } = make()
-      const reader = yield* Effect.forkChild(impatient(users(payloads)), { startImmediately: true })
-      // The keys are made and looked for in memory first.
-      while ((yield* Cached.stats).misses === 0) yield* Effect.yieldNow
-      const other = yield* Effect.forkChild(users([{ id: 0 }]), { startImmediately: true })
-      yield* Fiber.interrupt(reader)
-      expect(yield* Fiber.join(other)).toEqual([Exit.succeed(0)])
-      expect(calls).toEqual([1])
-    }).pipe(Effect.provide(cache.layer({ capacity: size }))))
+  test("a caller that has joined gets an answer where the reader is interrupted before all are under way", function*() {
+    const { calls, users } = make()
+    const reader = yield* Effect.forkChild(impatient(users(payloads)), { startImmediately: true })
+    // The keys are made and looked for in memory first.
+    while ((yield* Cached.stats).misses === 0) yield* Effect.yieldNow
+    const other = yield* Effect.forkChild(users([{ id: 0 }]), { startImmediately: true })
+    yield* Fiber.interrupt(reader)
+    expect(yield* Fiber.join(other)).toEqual([Exit.succeed(0)])
+    expect(calls).toEqual([1])
+  })
 })
 
-it.effect("counters", () =>
-  Effect.gen(function*() {
-    yield* Effect.forEach(Array.from({ length: size }, (_, i) => i), (i) => Cached.counter(`c:${i}`).increment(), {
-      discard: true
-    })
-    expect(yield* turnsOf(Stream.runDrain(Cached.counters()))).toBeGreaterThanOrEqual(chunks - 1)
-  }).pipe(Effect.provide(CacheLayer.memory())))
+testIn(CacheLayer.memory())("counters", function*() {
+  yield* Effect.forEach(Array.from({ length: size }, (_, i) => i), (i) => Cached.counter(`c:${i}`).increment(), {
+    discard: true
+  })
+  expect(yield* turnsOf(Stream.runDrain(Cached.counters()))).toBeGreaterThanOrEqual(chunks - 1)
+})
 
-it.effect("a Map of many answers, of which one was asked for", () =>
-  Effect.gen(function*() {
-    class User extends CacheKey.Class<User>()("User", { payload: { id: Schema.Int }, success: Schema.Int }) {}
-    const answers = new Map(Array.from({ length: size }, (_, id) => [new User({ id }), Exit.succeed(id)]))
-    const users = Cached.many(User, () => Effect.succeed(answers), { ttl: "1 hour" })
-    expect(yield* turnsOf(users([{ id: size - 1 }]))).toBeGreaterThanOrEqual(size / many.steps - 1)
-    expect(yield* users([{ id: size - 1 }])).toEqual([Exit.succeed(size - 1)])
-  }).pipe(Effect.provide(CacheLayer.memory())))
+testIn(CacheLayer.memory())("a Map of many answers, of which one was asked for", function*() {
+  class User extends CacheKey.Class<User>()("User", { payload: { id: Schema.Int }, success: Schema.Int }) {}
+  const answers = new Map(Array.from({ length: size }, (_, id) => [new User({ id }), Exit.succeed(id)]))
+  const users = Cached.many(User, () => Effect.succeed(answers), { ttl: "1 hour" })
+  expect(yield* turnsOf(users([{ id: size - 1 }]))).toBeGreaterThanOrEqual(size / many.steps - 1)
+  expect(yield* users([{ id: size - 1 }])).toEqual([Exit.succeed(size - 1)])
+})
 
 it("quick work stays in one turn", () => {
   const items = Array.from({ length: size }, (_, i) => i)
@@ -161,14 +158,13 @@ it("quick work stays in one turn", () => {
   expect(seen).toEqual(items)
 })
 
-it.effect("many items are requested in parts, and their answers keep the order of the items", () =>
-  Effect.gen(function*() {
-    const items = Array.from({ length: 600 }, (_, i) => i)
-    const sizes: Array<number> = []
-    const answers = yield* Turns.inParts(items, (part) => {
-      sizes.push(part.length)
-      return Effect.succeed(part.map((n) => 2 * n))
-    })
-    expect(sizes).toEqual([chunk, chunk, 600 - 2 * chunk])
-    expect(answers).toEqual(items.map((n) => 2 * n))
-  }))
+test("many items are requested in parts, and their answers keep the order of the items", function*() {
+  const items = Array.from({ length: 600 }, (_, i) => i)
+  const sizes: Array<number> = []
+  const answers = yield* Turns.inParts(items, (part) => {
+    sizes.push(part.length)
+    return Effect.succeed(part.map((n) => 2 * n))
+  })
+  expect(sizes).toEqual([chunk, chunk, 600 - 2 * chunk])
+  expect(answers).toEqual(items.map((n) => 2 * n))
+})

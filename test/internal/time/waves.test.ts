@@ -1,8 +1,9 @@
 /** Long lists are sent in waves, which grow while a store that is near answers quickly. */
-import { describe, expect, it } from "@effect/vitest"
+import { describe, expect } from "@effect/vitest"
 import { Effect, Fiber, Semaphore } from "effect"
 import { TestClock } from "effect/testing"
 import { forEachWave } from "../../../src/internal/time/waves.ts"
+import { test } from "../../support/tests.ts"
 
 const list = Array.from({ length: 5000 }, (_, i) => i)
 
@@ -24,10 +25,9 @@ const sizesOver = (millis: number, most?: number) =>
   })
 
 describe("waves", () => {
-  it.effect("grow while a store answers quickly, up to what the caller allows", () =>
-    Effect.gen(function*() {
-      expect(yield* sizesOver(2, 1024)).toEqual([256, 256, 256, 512, 1024, 1024, 1024, 648])
-      expect((yield* sizesOver(2)).every((size) => size <= 256)).toBe(true)
-      expect((yield* sizesOver(30, 1024)).every((size) => size <= 256)).toBe(true)
-    }))
+  test("grow while a store answers quickly, up to what the caller allows", function*() {
+    expect(yield* sizesOver(2, 1024)).toEqual([256, 256, 256, 512, 1024, 1024, 1024, 648])
+    expect((yield* sizesOver(2)).every((size) => size <= 256)).toBe(true)
+    expect((yield* sizesOver(30, 1024)).every((size) => size <= 256)).toBe(true)
+  })
 })

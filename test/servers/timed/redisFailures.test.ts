@@ -8,12 +8,13 @@ import { Cached, CacheLayer, type Caching } from "effect-cached"
 import { Lock } from "effect-cached/adapters"
 import { RedisStore } from "effect-cached/redis"
 import { singly } from "../../../src/testing/internal/singly.ts"
+import { ending } from "../../support/ending.ts"
 import { isMissing } from "../../support/needs.ts"
 import { startProxy } from "../../support/proxy.ts"
 import { freePorts, freshPrefix, program, type Server, startServer } from "../../support/redis.ts"
-import { started } from "../../support/started.ts"
 import { stored } from "../../support/stored.ts"
 import { storeFrom } from "../../support/storeFrom.ts"
+import { test } from "../../support/tests.ts"
 
 const timeout = 180_000
 
@@ -167,50 +168,46 @@ describe.skipIf(isMissing(program))("Redis", { timeout }, () => {
     )
   })
 
-  it.live(
-    "a server that comes back empty is cleared by the first process that finds it, not by those that come later",
-    () =>
-      Effect.gen(function*() {
-        const own = yield* started(() => startServer())
-        const proxy = yield* started(() => startProxy(own.port))
-        const [nobody] = yield* Effect.promise(() => freePorts(1))
-        const prefix = freshPrefix()
-        const cacheAt = (url: string) => {
-          const cache = CacheLayer.redis({ url, prefix, memory: false, storeTimeout: "2 seconds" })
-          return Effect.map(Layer.build(cache), (context) => {
-            let loads = 0
-            const read = Effect.sync(() => ({ by: url, load: ++loads })).pipe(Cached.ttl("id", { ttl: "1 hour" }))
-            return read.pipe(Effect.provide(context))
-          })
-        }
-        const [first, second] = [yield* cacheAt(own.url), yield* cacheAt(proxy.url)]
-        const stored = yield* first
-        expect(yield* second).toEqual(stored)
-        yield* Effect.promise(async () => {
-          own.signal("SIGKILL")
-          await own.ended()
-          proxy.redirect(nobody!)
-          await own.restart()
-        })
-        let [before, now] = [stored, yield* first]
-        for (let i = 0; i < 400 && (now.load === stored.load || now.load !== before.load); i++) {
-          yield* Effect.sleep("50 millis")
-          before = now
-          now = yield* first
-        }
-        expect(now.load).toBeGreaterThan(stored.load)
-        proxy.redirect(own.port)
-        // Without the server each read of the second is another load.
-        let [one, other] = [yield* second, yield* second]
-        for (let i = 0; i < 400 && one.load !== other.load; i++) {
-          yield* Effect.sleep("50 millis")
-          one = other
-          other = yield* second
-        }
-        expect(other).toEqual(now)
-        expect(yield* first).toEqual(now)
-      }).pipe(Effect.scoped)
-  )
+  test.live("a server that comes back empty is cleared by the first process that finds it, not by those that come later", function*() {
+    const own = yield* ending(() => startServer())
+    const proxy = yield* ending(() => startProxy(own.port))
+    const [nobody] = yield* Effect.promise(() => freePorts(1))
+    const prefix = freshPrefix()
+    const cacheAt = (url: string) => {
+      const cache = CacheLayer.redis({ url, prefix, memory: false, storeTimeout: "2 seconds" })
+      return Effect.map(Layer.build(cache), (context) => {
+        let loads = 0
+        const read = Effect.sync(() => ({ by: url, load: ++loads })).pipe(Cached.ttl("id", { ttl: "1 hour" }))
+        return read.pipe(Effect.provide(context))
+      })
+    }
+    const [first, second] = [yield* cacheAt(own.url), yield* cacheAt(proxy.url)]
+    const stored = yield* first
+    expect(yield* second).toEqual(stored)
+    yield* Effect.promise(async () => {
+      own.signal("SIGKILL")
+      await own.ended()
+      proxy.redirect(nobody!)
+      await own.restart()
+    })
+    let [before, now] = [stored, yield* first]
+    for (let i = 0; i < 400 && (now.load === stored.load || now.load !== before.load); i++) {
+      yield* Effect.sleep("50 millis")
+      before = now
+      now = yield* first
+    }
+    expect(now.load).toBeGreaterThan(stored.load)
+    proxy.redirect(own.port)
+    // Without the server each read of the second is another load.
+    let [one, other] = [yield* second, yield* second]
+    for (let i = 0; i < 400 && one.load !== other.load; i++) {
+      yield* Effect.sleep("50 millis")
+      one = other
+      other = yield* second
+    }
+    expect(other).toEqual(now)
+    expect(yield* first).toEqual(now)
+  })
 
   it.live("F24 · a server that is stopped: no caller hangs, and it is used again when it resumes", () =>
     attacked(Effect.gen(function*() {
@@ -310,48 +307,43 @@ describe.skipIf(isMissing(program))("Redis", { timeout }, () => {
       })
     ))
 
-  it.live("answers that come late, and in time, are used", () =>
-    Effect.gen(function*() {
-      const proxy = yield* started(() => startProxy(server.port))
-      const read = (i: number) =>
-        Effect.andThen(sleep(20 * i), Effect.succeed(i).pipe(Cached.ttl(`k${i}`, { ttl: "1 minute" })))
-      const all = Effect.forEach(Array.from({ length: 40 }, (_, i) => i), read, { concurrency: "unbounded" })
-      yield* Effect.gen(function*() {
-        yield* all
-        proxy.delay(850)
-        yield* all
-        expect((yield* Cached.stats).storeFailures).toBe(0)
-        proxy.delay(0)
-      }).pipe(Effect.provide(
-        CacheLayer.redis({ url: proxy.url, prefix: freshPrefix(), memory: false, storeTimeout: "1 second" })
-      ))
-    }))
+  test.live("answers that come late, and in time, are used", function*() {
+    const proxy = yield* ending(() => startProxy(server.port))
+    const read = (i: number) =>
+      Effect.andThen(sleep(20 * i), Effect.succeed(i).pipe(Cached.ttl(`k${i}`, { ttl: "1 minute" })))
+    const all = Effect.forEach(Array.from({ length: 40 }, (_, i) => i), read, { concurrency: "unbounded" })
+    yield* Effect.gen(function*() {
+      yield* all
+      proxy.delay(850)
+      yield* all
+      expect((yield* Cached.stats).storeFailures).toBe(0)
+      proxy.delay(0)
+    }).pipe(Effect.provide(
+      CacheLayer.redis({ url: proxy.url, prefix: freshPrefix(), memory: false, storeTimeout: "1 second" })
+    ))
+  })
 
-  it.live(
-    "a grant that arrives after its caller has gone is given back: leases and locks keep no process waiting",
-    () =>
-      Effect.gen(function*() {
-        const proxy = yield* started(() => startProxy(server.port))
-        const prefix = freshPrefix()
-        const processAt = (url: string) => Layer.build(CacheLayer.redis({ url, prefix, memory: false }))
-        const [far, near] = [yield* processAt(proxy.url), yield* processAt(server.url)]
-        const read = Cached.ttl(Effect.succeed("loaded"), "k", { ttl: "1 minute" })
-        const locked = Effect.scoped(
-          Effect.flatMap(Lock.Lock, (lock) => lock.acquire("door", { lease: "1 minute", wait: "20 seconds" }))
-        )
-        yield* Effect.provide(Cached.has("k"), far)
-        // In time for one step, and not for two.
-        proxy.delay(300)
-        yield* Effect.provide(read, far)
-        // For none.
-        proxy.delay(700)
-        const refused = yield* Effect.exit(Effect.provide(locked, far))
-        expect(JSON.stringify(refused)).toContain("Unavailable")
-        const [took] = yield* Effect.timed(Effect.provide(Effect.andThen(read, locked), near))
-        expect(Duration.toMillis(took)).toBeLessThan(late)
-        proxy.delay(0)
-      }).pipe(Effect.scoped)
-  )
+  test.live("a grant that arrives after its caller has gone is given back: leases and locks keep no process waiting", function*() {
+    const proxy = yield* ending(() => startProxy(server.port))
+    const prefix = freshPrefix()
+    const processAt = (url: string) => Layer.build(CacheLayer.redis({ url, prefix, memory: false }))
+    const [far, near] = [yield* processAt(proxy.url), yield* processAt(server.url)]
+    const read = Cached.ttl(Effect.succeed("loaded"), "k", { ttl: "1 minute" })
+    const locked = Effect.scoped(
+      Effect.flatMap(Lock.Lock, (lock) => lock.acquire("door", { lease: "1 minute", wait: "20 seconds" }))
+    )
+    yield* Effect.provide(Cached.has("k"), far)
+    // In time for one step, and not for two.
+    proxy.delay(300)
+    yield* Effect.provide(read, far)
+    // For none.
+    proxy.delay(700)
+    const refused = yield* Effect.exit(Effect.provide(locked, far))
+    expect(JSON.stringify(refused)).toContain("Unavailable")
+    const [took] = yield* Effect.timed(Effect.provide(Effect.andThen(read, locked), near))
+    expect(Duration.toMillis(took)).toBeLessThan(late)
+    proxy.delay(0)
+  })
 
   it.live("a black hole: the connection is thrown away, and another one is made", () =>
     throughProxy((proxy) =>
@@ -364,32 +356,31 @@ describe.skipIf(isMissing(program))("Redis", { timeout }, () => {
       })
     ))
 
-  it.live("an invalidation that the server did not get is carried out when it is back, before reads trust it", () =>
-    Effect.gen(function*() {
-      const proxy = yield* started(() => startProxy(server.port))
-      const prefix = freshPrefix()
-      let loads = 0
-      const answer = Effect.sync(() => ++loads).pipe(Cached.ttl("id", { ttl: "1 hour" }))
-      const options = { prefix, memory: false, storeTimeout: budget }
-      yield* Effect.gen(function*() {
-        expect(yield* answer).toBe(1)
-        proxy.swallow(true)
-        yield* Cached.invalidate("id")
-        expect(yield* answer).toBe(2)
-        proxy.swallow(false)
-        // Until the replay the old value is there, and this process does not believe it.
-        for (let i = 0; i < 50; i++) {
-          expect(yield* answer).toBeGreaterThan(1)
-          yield* Effect.sleep("100 millis")
-        }
-      }).pipe(Effect.provide(CacheLayer.redis({ url: proxy.url, ...options })))
-      expect(yield* answer.pipe(Effect.provide(CacheLayer.redis({ url: server.url, ...options })))).toBeGreaterThan(1)
-    }).pipe(Effect.scoped))
+  test.live("an invalidation that the server did not get is carried out when it is back, before reads trust it", function*() {
+    const proxy = yield* ending(() => startProxy(server.port))
+    const prefix = freshPrefix()
+    let loads = 0
+    const answer = Effect.sync(() => ++loads).pipe(Cached.ttl("id", { ttl: "1 hour" }))
+    const options = { prefix, memory: false, storeTimeout: budget }
+    yield* Effect.gen(function*() {
+      expect(yield* answer).toBe(1)
+      proxy.swallow(true)
+      yield* Cached.invalidate("id")
+      expect(yield* answer).toBe(2)
+      proxy.swallow(false)
+      // Until the replay the old value is there, and this process does not believe it.
+      for (let i = 0; i < 50; i++) {
+        expect(yield* answer).toBeGreaterThan(1)
+        yield* Effect.sleep("100 millis")
+      }
+    }).pipe(Effect.provide(CacheLayer.redis({ url: proxy.url, ...options })))
+    expect(yield* answer.pipe(Effect.provide(CacheLayer.redis({ url: server.url, ...options })))).toBeGreaterThan(1)
+  })
 
   /** Changes something, and lets the server go back to what it had before. */
   const goneBack = (between: Effect.Effect<void>) =>
     Effect.gen(function*() {
-      const own = yield* started(() => startServer())
+      const own = yield* ending(() => startServer())
       const options = { url: own.url, prefix: freshPrefix(), memory: false, storeTimeout: "2 seconds" } as const
       let loads = 0
       const of = (key: string, tag: string) =>
@@ -417,57 +408,50 @@ describe.skipIf(isMissing(program))("Redis", { timeout }, () => {
       }).pipe(Effect.provide(CacheLayer.redis(options)))
     }).pipe(Effect.scoped)
 
-  it.live(
-    "a server that has gone back by a moment: what this process has changed stays changed, the rest is there",
-    () =>
-      Effect.gen(function*() {
-        expect(yield* goneBack(Effect.void)).toBe(3)
-      })
-  )
+  test.live("a server that has gone back by a moment: what this process has changed stays changed, the rest is there", function*() {
+    expect(yield* goneBack(Effect.void)).toBe(3)
+  })
 
-  it.live("a server that has gone back by more than is known is cleared", () =>
-    Effect.gen(function*() {
-      expect(yield* goneBack(Effect.sleep("17 seconds"))).toBeGreaterThan(3)
-    }))
+  test.live("a server that has gone back by more than is known is cleared", function*() {
+    expect(yield* goneBack(Effect.sleep("17 seconds"))).toBeGreaterThan(3)
+  })
 
-  it.live("nothing at the start: the layer is built and works from memory, and attaches later", () =>
-    Effect.gen(function*() {
-      const [port] = yield* Effect.promise(() => freePorts(1))
-      const log = logged()
-      const of = { loads: 0 }
-      const answer = (key: string) => Effect.sync(() => ++of.loads).pipe(Cached.ttl(key, { ttl: "1 hour" }))
-      const building = performance.now()
-      const scope = yield* Scope.make()
-      const context = yield* Layer.buildWithScope(
-        CacheLayer.redis({ url: `redis://127.0.0.1:${port}`, prefix: freshPrefix() }),
-        scope
-      )
-      expect(performance.now() - building).toBeLessThan(late)
+  test.live("nothing at the start: the layer is built and works from memory, and attaches later", function*() {
+    const [port] = yield* Effect.promise(() => freePorts(1))
+    const log = logged()
+    const of = { loads: 0 }
+    const answer = (key: string) => Effect.sync(() => ++of.loads).pipe(Cached.ttl(key, { ttl: "1 hour" }))
+    const building = performance.now()
+    const scope = yield* Scope.make()
+    const context = yield* Layer.buildWithScope(
+      CacheLayer.redis({ url: `redis://127.0.0.1:${port}`, prefix: freshPrefix() }),
+      scope
+    )
+    expect(performance.now() - building).toBeLessThan(late)
+    yield* Effect.gen(function*() {
+      for (let i = 0; i < 200; i++) yield* answer("a")
+      expect(of.loads).toBe(1)
+      const started = yield* Effect.promise(() => startServer({ port: port! }))
       yield* Effect.gen(function*() {
-        for (let i = 0; i < 200; i++) yield* answer("a")
-        expect(of.loads).toBe(1)
-        const started = yield* Effect.promise(() => startServer({ port: port! }))
-        yield* Effect.gen(function*() {
-          for (let i = 0; i < 400; i++) {
-            if (Number(yield* Effect.promise(() => started.ask("DBSIZE"))) > 2) break
-            yield* answer(`k${i}`)
-            yield* Effect.sleep("50 millis")
-          }
-          expect(Number(yield* Effect.promise(() => started.ask("DBSIZE")))).toBeGreaterThan(2)
-        }).pipe(Effect.ensuring(Effect.promise(() => started.end())))
-      }).pipe(Effect.provide(context), Effect.provide(log.layer))
-      expect(log.lines.filter((line) => /warn/i.test(line)).length, log.lines.join("\n")).toBeLessThanOrEqual(2)
-      yield* Scope.close(scope, Exit.void)
-    }))
+        for (let i = 0; i < 400; i++) {
+          if (Number(yield* Effect.promise(() => started.ask("DBSIZE"))) > 2) break
+          yield* answer(`k${i}`)
+          yield* Effect.sleep("50 millis")
+        }
+        expect(Number(yield* Effect.promise(() => started.ask("DBSIZE")))).toBeGreaterThan(2)
+      }).pipe(Effect.ensuring(Effect.promise(() => started.end())))
+    }).pipe(Effect.provide(context), Effect.provide(log.layer))
+    expect(log.lines.filter((line) => /warn/i.test(line)).length, log.lines.join("\n")).toBeLessThanOrEqual(2)
+    yield* Scope.close(scope, Exit.void)
+  })
 
-  it.live("a layer that is closed leaves no connection", () =>
-    Effect.gen(function*() {
-      const before = Number(/connected_clients:(\d+)/.exec(String(yield* ask("INFO", "clients")))![1])
-      for (let i = 0; i < 20; i++) {
-        yield* Cached.set("a", i).pipe(Effect.provide(CacheLayer.redis({ url: server.url, prefix: freshPrefix() })))
-      }
-      yield* Effect.sleep("200 millis")
-      const after = Number(/connected_clients:(\d+)/.exec(String(yield* ask("INFO", "clients")))![1])
-      expect(after).toBeLessThanOrEqual(before)
-    }))
+  test.live("a layer that is closed leaves no connection", function*() {
+    const before = Number(/connected_clients:(\d+)/.exec(String(yield* ask("INFO", "clients")))![1])
+    for (let i = 0; i < 20; i++) {
+      yield* Cached.set("a", i).pipe(Effect.provide(CacheLayer.redis({ url: server.url, prefix: freshPrefix() })))
+    }
+    yield* Effect.sleep("200 millis")
+    const after = Number(/connected_clients:(\d+)/.exec(String(yield* ask("INFO", "clients")))![1])
+    expect(after).toBeLessThanOrEqual(before)
+  })
 })

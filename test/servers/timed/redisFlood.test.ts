@@ -6,6 +6,7 @@ import { createClient } from "redis"
 import { isMissing } from "../../support/needs.ts"
 import { freshPrefix, program, type Server, startServer } from "../../support/redis.ts"
 import { processesOn, warned } from "../../support/redisProcesses.ts"
+import { test } from "../../support/tests.ts"
 import { until } from "../../support/until.ts"
 
 const timeout = 180_000
@@ -40,26 +41,25 @@ describe.skipIf(isMissing(program))("Redis", { timeout }, () => {
       }).pipe(Effect.provide(CacheLayer.redis({ url: server.url, prefix: freshPrefix(), capacity: 10 })))
     ))
 
-  it.live("more changes of other entries than can be kept apart leave memory as it is", () =>
-    Effect.scoped(Effect.gen(function*() {
-      const { a, b, prefix, value } = yield* processes.two
-      const client = yield* Effect.acquireRelease(
-        Effect.promise(() => createClient({ url: server.url }).connect()),
-        (client) => Effect.sync(() => client.destroy())
-      )
-      const others = Array.from({ length: 500 }, (_, i) => `other ${i}`)
-      yield* b.use(Effect.forEach(others, (id) => Cached.set(id, 1, { ttl: "1 hour" }), { concurrency: "unbounded" }))
-      const size = () => Effect.map(b.use(Cached.stats), ({ size }) => size)
-      const before = yield* size()
-      const script = `for i = 1, 30000 do
+  test.live("more changes of other entries than can be kept apart leave memory as it is", function*() {
+    const { a, b, prefix, value } = yield* processes.two
+    const client = yield* Effect.acquireRelease(
+      Effect.promise(() => createClient({ url: server.url }).connect()),
+      (client) => Effect.sync(() => client.destroy())
+    )
+    const others = Array.from({ length: 500 }, (_, i) => `other ${i}`)
+    yield* b.use(Effect.forEach(others, (id) => Cached.set(id, 1, { ttl: "1 hour" }), { concurrency: "unbounded" }))
+    const size = () => Effect.map(b.use(Cached.stats), ({ size }) => size)
+    const before = yield* size()
+    const script = `for i = 1, 30000 do
           redis.call("PUBLISH", ARGV[1], '["them",' .. i .. ',[],["their ' .. i .. '"],[],false,[]]')
         end`
-      const flood = client.eval(script, { arguments: [`${prefix}:m`] })
-      // The changes come while nothing here has a turn.
-      for (const end = performance.now() + 500; performance.now() < end;);
-      yield* Effect.promise(() => flood)
-      yield* a.use(Cached.invalidate("k"))
-      yield* until("the last change", Effect.map(b.read(), (now) => now !== value))
-      expect(yield* size()).toBeGreaterThan(0.9 * before)
-    })))
+    const flood = client.eval(script, { arguments: [`${prefix}:m`] })
+    // The changes come while nothing here has a turn.
+    for (const end = performance.now() + 500; performance.now() < end;);
+    yield* Effect.promise(() => flood)
+    yield* a.use(Cached.invalidate("k"))
+    yield* until("the last change", Effect.map(b.read(), (now) => now !== value))
+    expect(yield* size()).toBeGreaterThan(0.9 * before)
+  })
 })

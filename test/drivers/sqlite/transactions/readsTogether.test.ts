@@ -1,5 +1,5 @@
 /** Look-ups of several entries beside commits of another process. */
-import { expect, it, vi } from "@effect/vitest"
+import { expect, vi } from "@effect/vitest"
 import { Effect } from "effect"
 import { SqliteStore } from "effect-cached/sqlite"
 import { join } from "node:path"
@@ -7,6 +7,7 @@ import { StatementSync } from "node:sqlite"
 import { entry } from "../../../support/sqlite.ts"
 import { storeFrom } from "../../../support/storeFrom.ts"
 import { tempDirectory } from "../../../support/tempDirectory.ts"
+import { test } from "../../../support/tests.ts"
 
 const ids = ["a", "b", "c"]
 
@@ -37,18 +38,14 @@ const stores = Effect.gen(function*() {
   return { commit, store }
 })
 
-it.effect.each([1, 5])(
-  "%d look-ups at once each see all of a commit, or nothing of it",
-  (many) =>
-    Effect.gen(function*() {
-      const { commit, store } = yield* stores
-      yield* afterEachRead(commit)
-      const all = yield* Effect.all(Array.from({ length: many }, () => store.getMany(ids)), {
-        concurrency: "unbounded"
-      })
-      for (const found of all) {
-        expect(new Set(found.map((one) => one?.meta.writeId)).size).toBe(1)
-        expect(found[0]).toBeDefined()
-      }
-    })
-)
+test.each([1, 5])("%d look-ups at once each see all of a commit, or nothing of it", function*(many) {
+  const { commit, store } = yield* stores
+  yield* afterEachRead(commit)
+  const all = yield* Effect.all(Array.from({ length: many }, () => store.getMany(ids)), {
+    concurrency: "unbounded"
+  })
+  for (const found of all) {
+    expect(new Set(found.map((one) => one?.meta.writeId)).size).toBe(1)
+    expect(found[0]).toBeDefined()
+  }
+})

@@ -1,10 +1,11 @@
 /** Groups of a bulk call's flights: how many ask the store at once follows from how fast the store answers. */
-import { expect, it } from "@effect/vitest"
+import { expect } from "@effect/vitest"
 import { Clock, Effect, Scheduler } from "effect"
 import { TestClock } from "effect/testing"
 import { groups as limits } from "../../../../src/internal/defaults/bounds.ts"
 import * as Groups from "../../../../src/internal/engine/batch/groups.ts"
 import type { Flight } from "../../../../src/internal/engine/state.ts"
+import { test } from "../../../support/tests.ts"
 
 /** The sizes of the groups in which flights ask a store that answers each so many milliseconds after it was asked. */
 const groupsOf = (flights: number, answersAfter: (place: number) => number) =>
@@ -36,22 +37,19 @@ const groupsOf = (flights: number, answersAfter: (place: number) => number) =>
     return sizes
   })
 
-it.effect("grow for a store that is far away, and answers all of a group at once", () =>
-  Effect.gen(function*() {
-    const sizes = yield* groupsOf(6 * limits.first, () => 200)
-    expect(sizes.length).toBeLessThanOrEqual(5)
-    expect(Math.max(...sizes)).toBeGreaterThan(limits.first)
-  }))
+test("grow for a store that is far away, and answers all of a group at once", function*() {
+  const sizes = yield* groupsOf(6 * limits.first, () => 200)
+  expect(sizes.length).toBeLessThanOrEqual(5)
+  expect(Math.max(...sizes)).toBeGreaterThan(limits.first)
+})
 
-it.effect("grow although the second half of a group is answered when the next group has asked", () =>
-  Effect.gen(function*() {
-    const half = limits.first / 2
-    const sizes = yield* groupsOf(8 * limits.first, (place) => place % limits.first < half ? 100 : 150)
-    expect(Math.min(...sizes)).toBe(limits.first)
-  }))
+test("grow although the second half of a group is answered when the next group has asked", function*() {
+  const half = limits.first / 2
+  const sizes = yield* groupsOf(8 * limits.first, (place) => place % limits.first < half ? 100 : 150)
+  expect(Math.min(...sizes)).toBe(limits.first)
+})
 
-it.effect("shrink for a store that answers one after the other", () =>
-  Effect.gen(function*() {
-    const sizes = yield* groupsOf(6 * limits.first, (place) => place + 1)
-    expect(Math.max(...sizes)).toBe(limits.first)
-  }))
+test("shrink for a store that answers one after the other", function*() {
+  const sizes = yield* groupsOf(6 * limits.first, (place) => place + 1)
+  expect(Math.max(...sizes)).toBe(limits.first)
+})

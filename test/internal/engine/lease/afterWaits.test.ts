@@ -1,5 +1,5 @@
 /** The lease that a load gets after another process has not returned: its markers, strict callers, its release. */
-import { describe, expect, it } from "@effect/vitest"
+import { describe, expect } from "@effect/vitest"
 import { Deferred, Effect, Exit, Layer, Stream } from "effect"
 import { Cached, CacheLayer, CachePolicy, type Caching } from "effect-cached"
 import { Store } from "effect-cached/adapters"
@@ -7,7 +7,8 @@ import { StoreError } from "effect-cached/CacheError"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { singly } from "../../../../src/testing/internal/singly.ts"
-import { ended, settle, start } from "../../../support/caches.ts"
+import { elapse, ended, settle, start } from "../../../support/caches.ts"
+import { test } from "../../../support/tests.ts"
 
 const ttl = "1 hour" as const
 const lease = { leaseMillis: 3000, rejectedWriteId: undefined, join: false } as const
@@ -61,83 +62,76 @@ const farStore = Effect.fnUntraced(function*({ fails = () => false, isUnleased =
 const loaded = Effect.succeed("loaded")
 
 describe("a load that gets its lease after a wait", () => {
-  it.effect("asks for no markers where it has no tags, or its load names them and the answer says what was invalidated", () =>
-    Effect.gen(function*() {
-      for (const tags of [[], () => ["t"]]) {
-        const { asked, isStored, read } = yield* farStore()
-        const reader = yield* read(loaded.pipe(Cached.ttl("k", { ttl, tags })))
-        yield* TestClock.adjust("2900 millis")
-        expect(ended(reader)).toBe("still waiting")
-        const before = asked.length
-        yield* TestClock.adjust("1 second")
-        expect(ended(reader)).toEqual(Exit.succeed("loaded"))
-        expect(asked.slice(before)).toEqual(Array.isArray(tags) ? [] : [["t"]])
-        expect(yield* isStored).toBe(true)
-      }
-    }))
-
-  it.effect("asks for the markers of its tags where they could not be read with the lease", () =>
-    Effect.gen(function*() {
-      const { asked, isStored, read } = yield* farStore({ fails: (n) => n === 0 })
-      const reader = yield* read(loaded.pipe(Cached.ttl("k", { ttl, tags: ["t"] })))
-      yield* TestClock.adjust("4 seconds")
-      expect(ended(reader)).toEqual(Exit.succeed("loaded"))
-      expect(asked).toEqual([["t"], ["t"]])
-      expect(yield* isStored).toBe(true)
-    }))
-
-  it.effect("gives it back where it still cannot read them, and fails only strict callers", () =>
-    Effect.gen(function*() {
-      const { isFree, isStored, read } = yield* farStore({ fails: () => true })
-      const gate = yield* Deferred.make<void>()
-      const options = { ttl, tags: ["t"] } as const
-      const reader = yield* read(Effect.as(Deferred.await(gate), "loaded").pipe(Cached.ttl("k", options)))
-      const strict = yield* read(
-        CachePolicy.strict(Effect.as(Deferred.await(gate), "loaded").pipe(Cached.ttl("k", options)))
-      )
-      yield* TestClock.adjust("4 seconds")
+  test("asks for no markers where it has no tags, or its load names them and the answer says what was invalidated", function*() {
+    for (const tags of [[], () => ["t"]]) {
+      const { asked, isStored, read } = yield* farStore()
+      const reader = yield* read(loaded.pipe(Cached.ttl("k", { ttl, tags })))
+      yield* TestClock.adjust("2900 millis")
       expect(ended(reader)).toBe("still waiting")
-      expect(Exit.isFailure(ended(strict) as Exit.Exit<string, unknown>)).toBe(true)
-      expect(yield* isFree).toBe(true)
-      yield* Deferred.succeed(gate, undefined)
-      yield* settle
+      const before = asked.length
+      yield* TestClock.adjust("1 second")
       expect(ended(reader)).toEqual(Exit.succeed("loaded"))
-      expect(yield* isStored).toBe(false)
-    }))
+      expect(asked.slice(before)).toEqual(Array.isArray(tags) ? [] : [["t"]])
+      expect(yield* isStored).toBe(true)
+    }
+  })
 
-  it.effect("does not fail for want of markers that only its result would need", () =>
-    Effect.gen(function*() {
-      const { isStored, read } = yield* farStore({ fails: () => true, lacksSeq: true })
-      const reader = yield* read(CachePolicy.strict(loaded.pipe(Cached.ttl("k", { ttl, tags: () => ["t"] }))))
-      yield* TestClock.adjust("4 seconds")
+  test("asks for the markers of its tags where they could not be read with the lease", function*() {
+    const { asked, isStored, read } = yield* farStore({ fails: (n) => n === 0 })
+    const reader = yield* read(loaded.pipe(Cached.ttl("k", { ttl, tags: ["t"] })))
+    yield* TestClock.adjust("4 seconds")
+    expect(ended(reader)).toEqual(Exit.succeed("loaded"))
+    expect(asked).toEqual([["t"], ["t"]])
+    expect(yield* isStored).toBe(true)
+  })
+
+  test("gives it back where it still cannot read them, and fails only strict callers", function*() {
+    const { isFree, isStored, read } = yield* farStore({ fails: () => true })
+    const gate = yield* Deferred.make<void>()
+    const options = { ttl, tags: ["t"] } as const
+    const reader = yield* read(Effect.as(Deferred.await(gate), "loaded").pipe(Cached.ttl("k", options)))
+    const strict = yield* read(
+      CachePolicy.strict(Effect.as(Deferred.await(gate), "loaded").pipe(Cached.ttl("k", options)))
+    )
+    yield* TestClock.adjust("4 seconds")
+    expect(ended(reader)).toBe("still waiting")
+    expect(Exit.isFailure(ended(strict) as Exit.Exit<string, unknown>)).toBe(true)
+    expect(yield* isFree).toBe(true)
+    yield* Deferred.succeed(gate, undefined)
+    yield* settle
+    expect(ended(reader)).toEqual(Exit.succeed("loaded"))
+    expect(yield* isStored).toBe(false)
+  })
+
+  test("does not fail for want of markers that only its result would need", function*() {
+    const { isStored, read } = yield* farStore({ fails: () => true, lacksSeq: true })
+    const reader = yield* read(CachePolicy.strict(loaded.pipe(Cached.ttl("k", { ttl, tags: () => ["t"] }))))
+    yield* TestClock.adjust("4 seconds")
+    expect(ended(reader)).toEqual(Exit.succeed("loaded"))
+    expect(yield* isStored).toBe(false)
+  })
+
+  test("tells how long it has waited, in an event", function*() {
+    const { read } = yield* farStore()
+    const told: Array<unknown> = []
+    yield* read(Stream.runForEach(Cached.events({ of: ["Waited"] }), (event) => Effect.sync(() => told.push(event))))
+    const reader = yield* read(loaded.pipe(Cached.ttl("k", { ttl })))
+    yield* TestClock.adjust("4 seconds")
+    expect(ended(reader)).toEqual(Exit.succeed("loaded"))
+    yield* settle
+    expect(told).toMatchObject([{ _tag: "Waited", id: "k" }])
+    const [{ millis }] = told as [{ readonly millis: number }]
+    expect(millis).toBeGreaterThanOrEqual(3000)
+    expect(millis).toBeLessThan(3010)
+  })
+
+  test("or at once, with tags that only its result names, has read what the answer about the lease lacks", function*() {
+    for (const isUnleased of [false, true]) {
+      const { isStored, read } = yield* farStore({ lacksSeq: true, isUnleased })
+      const reader = yield* read(loaded.pipe(Cached.ttl("k", { ttl, tags: () => ["t"] })))
+      yield* elapse("4 seconds")
       expect(ended(reader)).toEqual(Exit.succeed("loaded"))
-      expect(yield* isStored).toBe(false)
-    }))
-
-  it.effect("tells how long it has waited, in an event", () =>
-    Effect.gen(function*() {
-      const { read } = yield* farStore()
-      const told: Array<unknown> = []
-      yield* read(Stream.runForEach(Cached.events({ of: ["Waited"] }), (event) => Effect.sync(() => told.push(event))))
-      const reader = yield* read(loaded.pipe(Cached.ttl("k", { ttl })))
-      yield* TestClock.adjust("4 seconds")
-      expect(ended(reader)).toEqual(Exit.succeed("loaded"))
-      yield* settle
-      expect(told).toMatchObject([{ _tag: "Waited", id: "k" }])
-      const [{ millis }] = told as [{ readonly millis: number }]
-      expect(millis).toBeGreaterThanOrEqual(3000)
-      expect(millis).toBeLessThan(3010)
-    }))
-
-  it.effect("or at once, with tags that only its result names, has read what the answer about the lease lacks", () =>
-    Effect.gen(function*() {
-      for (const isUnleased of [false, true]) {
-        const { isStored, read } = yield* farStore({ lacksSeq: true, isUnleased })
-        const reader = yield* read(loaded.pipe(Cached.ttl("k", { ttl, tags: () => ["t"] })))
-        yield* TestClock.adjust("4 seconds")
-        yield* settle
-        expect(ended(reader)).toEqual(Exit.succeed("loaded"))
-        expect(yield* isStored).toBe(true)
-      }
-    }))
+      expect(yield* isStored).toBe(true)
+    }
+  })
 })

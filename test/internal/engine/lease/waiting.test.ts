@@ -1,5 +1,5 @@
 /** Loads that wait for leases of another process ask together, then more rarely, and at once when there is news. */
-import { describe, expect, it } from "@effect/vitest"
+import { describe, expect } from "@effect/vitest"
 import { Clock, Effect, Exit, Fiber, Layer, Queue, Schema, Stream } from "effect"
 import { Cached, type CacheError, CacheKey, CacheLayer } from "effect-cached"
 import { Store } from "effect-cached/adapters"
@@ -8,8 +8,9 @@ import { TestClock } from "effect/testing"
 import { leasePoll } from "../../../../src/internal/defaults/processes.ts"
 import { Within } from "../../../../src/internal/engine/request/attempt.ts"
 import { singly } from "../../../../src/testing/internal/singly.ts"
-import { ended, settle, start } from "../../../support/caches.ts"
+import { elapse, ended, settle, start, started } from "../../../support/caches.ts"
 import { pluralOf } from "../../../support/pluralOf.ts"
+import { test } from "../../../support/tests.ts"
 
 const keysOf = (count: number) => Array.from({ length: count }, (_, i) => `k${i}`)
 const keys = keysOf(20)
@@ -62,166 +63,146 @@ const twoProcessesFor = Effect.fnUntraced(function*(keys: ReadonlyArray<string>)
 const twoProcesses = twoProcessesFor(keys)
 
 describe("loads that wait for leases of another process", () => {
-  it.effect("ask for all of them in one question", () =>
-    Effect.gen(function*() {
-      const { asked, first } = yield* twoProcesses
-      expect(first.flatMap(({ ids }) => ids)).toEqual(keys)
-      yield* TestClock.adjust("9 seconds")
-      expect(asked.length).toBeGreaterThan(5)
-      for (const { ids } of asked) expect(ids).toEqual(keys)
-    }))
+  test("ask for all of them in one question", function*() {
+    const { asked, first } = yield* twoProcesses
+    expect(first.flatMap(({ ids }) => ids)).toEqual(keys)
+    yield* TestClock.adjust("9 seconds")
+    expect(asked.length).toBeGreaterThan(5)
+    for (const { ids } of asked) expect(ids).toEqual(keys)
+  })
 
-  it.effect("do not look at all that wait for each one that begins, or is woken", () =>
-    Effect.gen(function*() {
-      const { asked, cached, leader, other } = yield* twoProcesses
-      const engine = Effect.map(Within, (within) => within!.flight!.engine).pipe(
-        Cached.ttl("the engine", { ttl: 1 })
+  test("do not look at all that wait for each one that begins, or is woken", function*() {
+    const { asked, cached, leader, other } = yield* twoProcesses
+    const engine = Effect.map(Within, (within) => within!.flight!.engine).pipe(
+      Cached.ttl("the engine", { ttl: 1 })
+    )
+    const { leaseWaits: { waiting } } = yield* Effect.provide(engine, other)
+    let looks = 0
+    const look = <A extends object>(iterate: () => A) => () => {
+      looks++
+      return iterate.call(waiting)
+    }
+    Object.assign(waiting, {
+      values: look(waiting.values),
+      [Symbol.iterator]: look(waiting[Symbol.iterator] as () => object)
+    })
+    const more = Array.from({ length: 200 }, (_, i) => `more${i}`)
+    for (const key of more) yield* start(Effect.provide(cached(key), leader))
+    yield* settle
+    for (const key of more) yield* start(Effect.provide(cached(key), other))
+    yield* settle
+    expect(waiting.size).toBe(keys.length + more.length)
+    yield* TestClock.adjust("20 seconds")
+    expect(waiting.size).toBe(0)
+    // For each question, to find what is due, and when the next is; and at most once for each load that begins.
+    expect(looks).toBeLessThanOrEqual(2 * asked.length + more.length)
+  })
+
+  test("ask often at first, then more rarely", function*() {
+    const { asked } = yield* twoProcesses
+    yield* TestClock.adjust("9 seconds")
+    const times = [0, ...asked.map(({ at }) => at)]
+    const pauses = times.slice(1).map((at, i) => at - times[i]!)
+    expect(pauses[0]).toBe(leasePoll.firstMillis)
+    expect(pauses).toEqual(pauses.toSorted((a, b) => a - b))
+    expect(pauses.at(-1)).toBe(leasePoll.longestMillis)
+  })
+
+  test("are woken by what the other process stores", function*() {
+    const { asked, loads, readers } = yield* twoProcesses
+    yield* TestClock.adjust("9999 millis")
+    const questions = asked.length
+    yield* elapse("1 millis")
+    // Without the news the next question is far off.
+    expect(10_000 - asked[questions - 1]!.at).toBeLessThan(leasePoll.longestMillis)
+    for (const reader of readers) expect(reader.pollUnsafe()).toMatchObject({ _tag: "Success" })
+    expect(loads()).toBe(keys.length)
+  })
+
+  test("ask at once for an id whose load has ended elsewhere without an entry", function*() {
+    const { asked, news } = yield* twoProcesses
+    yield* TestClock.adjust("9 seconds")
+    asked.length = 0
+    yield* Queue.offer(news, { _tag: "LoadEnded", id: "k7" })
+    yield* settle
+    expect(asked.map(({ ids }) => ids)).toEqual([["k7"]])
+  })
+
+  test("take the entry that the answer about the lease has, and ask nothing more", function*() {
+    const { other, read, readers } = yield* twoProcesses
+    const before = read.entries
+    yield* elapse("10 seconds")
+    for (const [i, reader] of readers.entries()) expect(ended(reader)).toMatchObject({ value: i + 1 })
+    expect(read.entries).toBe(before)
+    expect(yield* Effect.provide(Effect.forEach(keys, Cached.getEntry), other)).toHaveLength(keys.length)
+    expect(read.entries).toBe(before)
+  })
+
+  test("ask one question at a time: what arrives meanwhile is asked after the answer", function*() {
+    const { asked, hooks, news } = yield* twoProcesses
+    yield* TestClock.adjust("5 seconds")
+    let interrupted = 0
+    hooks.asked = Effect.onInterrupt(Effect.sleep("200 millis"), () => Effect.sync(() => void interrupted++))
+    yield* Queue.offer(news, { _tag: "Gap" })
+    yield* settle
+    const before = asked.length
+    yield* Queue.offer(news, { _tag: "LoadEnded", id: "k8" })
+    yield* settle
+    expect(asked.length).toBe(before)
+    yield* elapse("200 millis")
+    expect(interrupted).toBe(0)
+    expect(asked.slice(before).map(({ ids }) => ids)).toEqual([["k8"]])
+    hooks.asked = Effect.void
+  })
+
+  test("ask more rarely if they are many", function*() {
+    const count = 1000
+    const { asked, loads, readers } = yield* twoProcessesFor(keysOf(count))
+    yield* TestClock.adjust("2 seconds")
+    const sizes = asked.map(({ ids }) => ids.length)
+    // Each load asks after half a second at the earliest, not 14 times as a single one does.
+    expect(sizes.reduce((a, b) => a + b, 0)).toBeLessThanOrEqual(4 * count)
+    yield* elapse("8 seconds")
+    yield* elapse("5 seconds")
+    for (const reader of readers) expect(reader.pollUnsafe()).toMatchObject({ _tag: "Success" })
+    expect(loads()).toBe(count)
+  })
+
+  test("P4 · a store that hangs is asked for one wave, and delays all others by one budget", function*() {
+    const { asked, hooks, loads, news } = yield* twoProcessesFor(keysOf(600))
+    const before = loads()
+    hooks.asked = Effect.never
+    yield* Queue.offer(news, { _tag: "Gap" })
+    yield* settle
+    yield* elapse("501 millis")
+    yield* elapse("10 seconds")
+    expect(asked.map(({ ids }) => ids.length)).toEqual([256])
+    expect(loads() - before).toBeGreaterThanOrEqual(600)
+  })
+
+  test("ask in waves if all are woken at once", function*() {
+    const { asked, news } = yield* twoProcessesFor(keysOf(600))
+    yield* Queue.offer(news, { _tag: "Gap" })
+    yield* settle
+    yield* TestClock.adjust("1 millis")
+    expect(asked.map(({ ids }) => ids.length)).toEqual([256, 256, 88])
+  })
+
+  test("ask once more where a change arrived before that answer", function*() {
+    const { hooks, news, read, readers, store } = yield* twoProcesses
+    const before = read.entries
+    // It is on its way when another process changes an entry.
+    hooks.answered = Effect.andThen(singly(store).remove("k3"), Queue.offer(news, { _tag: "Changed", id: "k3" }))
+      .pipe(
+        Effect.andThen(settle),
+        Effect.andThen(Effect.sync(() => hooks.answered = Effect.void))
       )
-      const { leaseWaits: { waiting } } = yield* Effect.provide(engine, other)
-      let looks = 0
-      const look = <A extends object>(iterate: () => A) => () => {
-        looks++
-        return iterate.call(waiting)
-      }
-      Object.assign(waiting, {
-        values: look(waiting.values),
-        [Symbol.iterator]: look(waiting[Symbol.iterator] as () => object)
-      })
-      const more = Array.from({ length: 200 }, (_, i) => `more${i}`)
-      for (const key of more) yield* start(Effect.provide(cached(key), leader))
-      yield* settle
-      for (const key of more) yield* start(Effect.provide(cached(key), other))
-      yield* settle
-      expect(waiting.size).toBe(keys.length + more.length)
-      yield* TestClock.adjust("20 seconds")
-      expect(waiting.size).toBe(0)
-      // For each question, to find what is due, and when the next is; and at most once for each load that begins.
-      expect(looks).toBeLessThanOrEqual(2 * asked.length + more.length)
-    }))
-
-  it.effect("ask often at first, then more rarely", () =>
-    Effect.gen(function*() {
-      const { asked } = yield* twoProcesses
-      yield* TestClock.adjust("9 seconds")
-      const times = [0, ...asked.map(({ at }) => at)]
-      const pauses = times.slice(1).map((at, i) => at - times[i]!)
-      expect(pauses[0]).toBe(leasePoll.firstMillis)
-      expect(pauses).toEqual(pauses.toSorted((a, b) => a - b))
-      expect(pauses.at(-1)).toBe(leasePoll.longestMillis)
-    }))
-
-  it.effect("are woken by what the other process stores", () =>
-    Effect.gen(function*() {
-      const { asked, loads, readers } = yield* twoProcesses
-      yield* TestClock.adjust("9999 millis")
-      const questions = asked.length
-      yield* TestClock.adjust("1 millis")
-      yield* settle
-      // Without the news the next question is far off.
-      expect(10_000 - asked[questions - 1]!.at).toBeLessThan(leasePoll.longestMillis)
-      for (const reader of readers) expect(reader.pollUnsafe()).toMatchObject({ _tag: "Success" })
-      expect(loads()).toBe(keys.length)
-    }))
-
-  it.effect("ask at once for an id whose load has ended elsewhere without an entry", () =>
-    Effect.gen(function*() {
-      const { asked, news } = yield* twoProcesses
-      yield* TestClock.adjust("9 seconds")
-      asked.length = 0
-      yield* Queue.offer(news, { _tag: "LoadEnded", id: "k7" })
-      yield* settle
-      expect(asked.map(({ ids }) => ids)).toEqual([["k7"]])
-    }))
-
-  it.effect("take the entry that the answer about the lease has, and ask nothing more", () =>
-    Effect.gen(function*() {
-      const { other, read, readers } = yield* twoProcesses
-      const before = read.entries
-      yield* TestClock.adjust("10 seconds")
-      yield* settle
-      for (const [i, reader] of readers.entries()) expect(ended(reader)).toMatchObject({ value: i + 1 })
-      expect(read.entries).toBe(before)
-      expect(yield* Effect.provide(Effect.forEach(keys, Cached.getEntry), other)).toHaveLength(keys.length)
-      expect(read.entries).toBe(before)
-    }))
-
-  it.effect("ask one question at a time: what arrives meanwhile is asked after the answer", () =>
-    Effect.gen(function*() {
-      const { asked, hooks, news } = yield* twoProcesses
-      yield* TestClock.adjust("5 seconds")
-      let interrupted = 0
-      hooks.asked = Effect.onInterrupt(Effect.sleep("200 millis"), () => Effect.sync(() => void interrupted++))
-      yield* Queue.offer(news, { _tag: "Gap" })
-      yield* settle
-      const before = asked.length
-      yield* Queue.offer(news, { _tag: "LoadEnded", id: "k8" })
-      yield* settle
-      expect(asked.length).toBe(before)
-      yield* TestClock.adjust("200 millis")
-      yield* settle
-      expect(interrupted).toBe(0)
-      expect(asked.slice(before).map(({ ids }) => ids)).toEqual([["k8"]])
-      hooks.asked = Effect.void
-    }))
-
-  it.effect("ask more rarely if they are many", () =>
-    Effect.gen(function*() {
-      const count = 1000
-      const { asked, loads, readers } = yield* twoProcessesFor(keysOf(count))
-      yield* TestClock.adjust("2 seconds")
-      const sizes = asked.map(({ ids }) => ids.length)
-      // Each load asks after half a second at the earliest, not 14 times as a single one does.
-      expect(sizes.reduce((a, b) => a + b, 0)).toBeLessThanOrEqual(4 * count)
-      yield* TestClock.adjust("8 seconds")
-      yield* settle
-      yield* TestClock.adjust("5 seconds")
-      yield* settle
-      for (const reader of readers) expect(reader.pollUnsafe()).toMatchObject({ _tag: "Success" })
-      expect(loads()).toBe(count)
-    }))
-
-  it.effect("P4 · a store that hangs is asked for one wave, and delays all others by one budget", () =>
-    Effect.gen(function*() {
-      const { asked, hooks, loads, news } = yield* twoProcessesFor(keysOf(600))
-      const before = loads()
-      hooks.asked = Effect.never
-      yield* Queue.offer(news, { _tag: "Gap" })
-      yield* settle
-      yield* TestClock.adjust("501 millis")
-      yield* settle
-      yield* TestClock.adjust("10 seconds")
-      yield* settle
-      expect(asked.map(({ ids }) => ids.length)).toEqual([256])
-      expect(loads() - before).toBeGreaterThanOrEqual(600)
-    }))
-
-  it.effect("ask in waves if all are woken at once", () =>
-    Effect.gen(function*() {
-      const { asked, news } = yield* twoProcessesFor(keysOf(600))
-      yield* Queue.offer(news, { _tag: "Gap" })
-      yield* settle
-      yield* TestClock.adjust("1 millis")
-      expect(asked.map(({ ids }) => ids.length)).toEqual([256, 256, 88])
-    }))
-
-  it.effect("ask once more where a change arrived before that answer", () =>
-    Effect.gen(function*() {
-      const { hooks, news, read, readers, store } = yield* twoProcesses
-      const before = read.entries
-      // It is on its way when another process changes an entry.
-      hooks.answered = Effect.andThen(singly(store).remove("k3"), Queue.offer(news, { _tag: "Changed", id: "k3" }))
-        .pipe(
-          Effect.andThen(settle),
-          Effect.andThen(Effect.sync(() => hooks.answered = Effect.void))
-        )
-      yield* TestClock.adjust("10 seconds")
-      yield* settle
-      expect(read.entries).toBe(before + 1)
-      expect(readers[3]!.pollUnsafe()).toBeUndefined()
-      yield* TestClock.adjust("11 seconds")
-      yield* settle
-      expect(ended(readers[3]!)).toMatchObject({ value: keys.length + 1 })
-    }))
+    yield* elapse("10 seconds")
+    expect(read.entries).toBe(before + 1)
+    expect(readers[3]!.pollUnsafe()).toBeUndefined()
+    yield* elapse("11 seconds")
+    expect(ended(readers[3]!)).toMatchObject({ value: keys.length + 1 })
+  })
 })
 
 class Row extends CacheKey.Class<Row>()("Row", { payload: { n: Schema.Int }, success: Schema.Number, tags: ["t"] }) {}
@@ -255,46 +236,39 @@ const twoCalls = Effect.fnUntraced(function*(millis: readonly [first: number, se
   yield* Effect.addFinalizer(() => TestClock.adjust("2 hours"))
   yield* start(Effect.provide(reading, first))
   yield* settle
-  const reader = yield* start(Effect.provide(reading, second))
-  yield* settle
+  const reader = yield* started(Effect.provide(reading, second))
   return { calls: () => calls, counts, hooks, reader, store }
 })
 
 const valuesOf = (call: number) => ({ value: rows.map(({ n }) => ({ value: 100 * call + n })) })
 
 describe("calls for many keys that wait for leases of another process", () => {
-  it.effect("take the entries that the answer about the leases has, and read the versions of their tags once", () =>
-    Effect.gen(function*() {
-      const { calls, counts, reader } = yield* twoCalls([2000, 0])
-      yield* TestClock.adjust("4 seconds")
-      yield* settle
-      expect(ended(reader)).toMatchObject(valuesOf(0))
-      expect(calls()).toBe(1)
-      expect(counts).toMatchObject({ get: 1 })
-    }))
+  test("take the entries that the answer about the leases has, and read the versions of their tags once", function*() {
+    const { calls, counts, reader } = yield* twoCalls([2000, 0])
+    yield* elapse("4 seconds")
+    expect(ended(reader)).toMatchObject(valuesOf(0))
+    expect(calls()).toBe(1)
+    expect(counts).toMatchObject({ get: 1 })
+  })
 
-  it.effect("do not take entries whose tag was invalidated before its version was read", () =>
-    Effect.gen(function*() {
-      const { calls, hooks, reader, store } = yield* twoCalls([2000, 0])
-      hooks.answered = store.invalidateTags(["t"])
-      yield* TestClock.adjust("10 seconds")
-      yield* settle
-      expect(ended(reader)).toMatchObject(valuesOf(1))
-      expect(calls()).toBe(2)
-    }))
+  test("do not take entries whose tag was invalidated before its version was read", function*() {
+    const { calls, hooks, reader, store } = yield* twoCalls([2000, 0])
+    hooks.answered = store.invalidateTags(["t"])
+    yield* elapse("10 seconds")
+    expect(ended(reader)).toMatchObject(valuesOf(1))
+    expect(calls()).toBe(2)
+  })
 
-  it.effect("renew and commit together what they are granted at once, because the other process has ended", () =>
-    Effect.gen(function*() {
-      const { calls, counts, reader } = yield* twoCalls([3_600_000, 10_000])
-      yield* TestClock.adjust("16 seconds")
-      yield* settle
-      expect(ended(reader)).toMatchObject(valuesOf(1))
-      expect(calls()).toBe(2)
-      expect(counts).toMatchObject({ commit: 1 })
-      // After each third of a lease, for as long as the call takes.
-      expect(counts.renew).toBeGreaterThanOrEqual(5)
-      expect(counts.renew).toBeLessThanOrEqual(6)
-    }))
+  test("renew and commit together what they are granted at once, because the other process has ended", function*() {
+    const { calls, counts, reader } = yield* twoCalls([3_600_000, 10_000])
+    yield* elapse("16 seconds")
+    expect(ended(reader)).toMatchObject(valuesOf(1))
+    expect(calls()).toBe(2)
+    expect(counts).toMatchObject({ commit: 1 })
+    // After each third of a lease, for as long as the call takes.
+    expect(counts.renew).toBeGreaterThanOrEqual(5)
+    expect(counts.renew).toBeLessThanOrEqual(6)
+  })
 })
 
 /** Processes on one store that read one key, the first a moment before the others. */
@@ -325,97 +299,80 @@ const readByAll = <A>(
   })
 
 describe("a load that takes longer than its lease", () => {
-  it.effect("is waited for by all processes, as long as its leader renews it", () =>
-    Effect.gen(function*() {
-      const { began, readers } = yield* readByAll(4, Effect.delay(Effect.succeed("loaded"), "5 minutes"), {
-        maxLoad: "10 minutes"
-      })
-      yield* TestClock.adjust("302 seconds")
-      yield* settle
-      for (const reader of readers) expect(ended(reader)).toMatchObject({ value: "loaded" })
-      expect(began).toEqual([0])
-    }))
+  test("is waited for by all processes, as long as its leader renews it", function*() {
+    const { began, readers } = yield* readByAll(4, Effect.delay(Effect.succeed("loaded"), "5 minutes"), {
+      maxLoad: "10 minutes"
+    })
+    yield* elapse("302 seconds")
+    for (const reader of readers) expect(ended(reader)).toMatchObject({ value: "loaded" })
+    expect(began).toEqual([0])
+  })
 
-  it.effect("is asked for a moment after its end, not before, where nothing else is due", () =>
-    Effect.gen(function*() {
-      const inner = MemoryStore.make()
-      const asked: Array<number> = []
-      const store: Store.Store = {
-        ...inner,
-        capabilities: { shared: true, changes: false },
-        acquire: (requests) =>
-          Effect.andThen(Effect.map(Clock.currentTimeMillis, (at) => void asked.push(at)), inner.acquire(requests))
-      }
-      yield* singly(inner).acquire("k", { owner: "gone", leaseMillis: 5200, rejectedWriteId: undefined, join: false })
-      const cache = yield* Layer.build(Layer.provide(CacheLayer.layer(), Layer.succeed(Store.Store, store)))
-      const reader = yield* start(Effect.provide(Effect.succeed("v").pipe(Cached.ttl("k", { ttl: "1 hour" })), cache))
-      yield* TestClock.adjust("6 seconds")
-      yield* settle
-      expect(ended(reader)).toMatchObject({ value: "v" })
-      expect(asked.at(-1)).toBeCloseTo(5200 + leasePoll.afterEndMillis)
-      expect(asked.at(-2)).toBeLessThan(5200 - leasePoll.afterEndMillis)
-    }))
+  test("is asked for a moment after its end, not before, where nothing else is due", function*() {
+    const inner = MemoryStore.make()
+    const asked: Array<number> = []
+    const store: Store.Store = {
+      ...inner,
+      capabilities: { shared: true, changes: false },
+      acquire: (requests) =>
+        Effect.andThen(Effect.map(Clock.currentTimeMillis, (at) => void asked.push(at)), inner.acquire(requests))
+    }
+    yield* singly(inner).acquire("k", { owner: "gone", leaseMillis: 5200, rejectedWriteId: undefined, join: false })
+    const cache = yield* Layer.build(Layer.provide(CacheLayer.layer(), Layer.succeed(Store.Store, store)))
+    const reader = yield* start(Effect.provide(Effect.succeed("v").pipe(Cached.ttl("k", { ttl: "1 hour" })), cache))
+    yield* elapse("6 seconds")
+    expect(ended(reader)).toMatchObject({ value: "v" })
+    expect(asked.at(-1)).toBeCloseTo(5200 + leasePoll.afterEndMillis)
+    expect(asked.at(-2)).toBeLessThan(5200 - leasePoll.afterEndMillis)
+  })
 
-  it.effect("where `wait` is set: at its end one of all that wait loads beside it, and one more after each further", () =>
-    Effect.gen(function*() {
-      const load = Effect.delay(Effect.succeed("loaded"), "1 minute")
-      const { began, readers } = yield* readByAll(4, load, { wait: "10 seconds" })
-      yield* TestClock.adjust("25 seconds")
-      yield* settle
-      expect(began).toHaveLength(3)
-      yield* TestClock.adjust("20 seconds")
-      yield* settle
-      expect(began).toHaveLength(4)
-      // None begins earlier than a whole `wait` after the one before.
-      for (const [i, at] of began.entries()) {
-        expect(at).toBeGreaterThanOrEqual(i * 10_000)
-        expect(at).toBeLessThan(i * 10_000 + 10_000)
-      }
-      yield* TestClock.adjust("1 minute")
-      yield* settle
-      for (const reader of readers) expect(ended(reader)).toMatchObject({ value: "loaded" })
-      expect(began).toHaveLength(4)
-    }))
+  test("where `wait` is set: at its end one of all that wait loads beside it, and one more after each further", function*() {
+    const load = Effect.delay(Effect.succeed("loaded"), "1 minute")
+    const { began, readers } = yield* readByAll(4, load, { wait: "10 seconds" })
+    yield* elapse("25 seconds")
+    expect(began).toHaveLength(3)
+    yield* elapse("20 seconds")
+    expect(began).toHaveLength(4)
+    // None begins earlier than a whole `wait` after the one before.
+    for (const [i, at] of began.entries()) {
+      expect(at).toBeGreaterThanOrEqual(i * 10_000)
+      expect(at).toBeLessThan(i * 10_000 + 10_000)
+    }
+    yield* elapse("1 minute")
+    for (const reader of readers) expect(ended(reader)).toMatchObject({ value: "loaded" })
+    expect(began).toHaveLength(4)
+  })
 
-  it.effect("is renewed for `maxLoad`: then one other process takes over from one that hangs, for as long", () =>
-    Effect.gen(function*() {
-      const { began } = yield* readByAll(4, Effect.never, { maxLoad: "1 minute", lease: "3 seconds" })
-      yield* TestClock.adjust("1 minute")
-      yield* settle
-      expect(began).toEqual([0])
-      for (const processes of [2, 3, 4]) {
-        yield* TestClock.adjust("5 seconds")
-        yield* settle
-        expect(began).toHaveLength(processes)
-        yield* TestClock.adjust("57 seconds")
-        yield* settle
-        expect(began).toHaveLength(processes)
-      }
-    }))
+  test("is renewed for `maxLoad`: then one other process takes over from one that hangs, for as long", function*() {
+    const { began } = yield* readByAll(4, Effect.never, { maxLoad: "1 minute", lease: "3 seconds" })
+    yield* elapse("1 minute")
+    expect(began).toEqual([0])
+    for (const processes of [2, 3, 4]) {
+      yield* elapse("5 seconds")
+      expect(began).toHaveLength(processes)
+      yield* elapse("57 seconds")
+      expect(began).toHaveLength(processes)
+    }
+  })
 
-  it.effect("is believed no longer than one load may take, if it says that it never ends: then one of all loads", () =>
-    Effect.gen(function*() {
-      const load = Effect.delay(Effect.succeed("loaded"), "1 second")
-      const options = { maxLoad: "1 minute", lease: "3 seconds" } as const
-      const endless = { owner: "dead", leaseMillis: 1e12, rejectedWriteId: undefined, join: false }
-      const { began, readers } = yield* readByAll(4, load, options, (store) => singly(store).acquire("k", endless))
-      yield* TestClock.adjust("62 seconds")
-      yield* settle
-      expect(began).toEqual([])
-      yield* TestClock.adjust("5 seconds")
-      yield* settle
-      for (const reader of readers) expect(ended(reader)).toMatchObject({ value: "loaded" })
-      expect(began).toHaveLength(1)
-    }))
+  test("is believed no longer than one load may take, if it says that it never ends: then one of all loads", function*() {
+    const load = Effect.delay(Effect.succeed("loaded"), "1 second")
+    const options = { maxLoad: "1 minute", lease: "3 seconds" } as const
+    const endless = { owner: "dead", leaseMillis: 1e12, rejectedWriteId: undefined, join: false }
+    const { began, readers } = yield* readByAll(4, load, options, (store) => singly(store).acquire("k", endless))
+    yield* elapse("62 seconds")
+    expect(began).toEqual([])
+    yield* elapse("5 seconds")
+    for (const reader of readers) expect(ended(reader)).toMatchObject({ value: "loaded" })
+    expect(began).toHaveLength(1)
+  })
 
-  it.effect("where `wait` is set, they do not begin all at once, however long it hangs", () =>
-    Effect.gen(function*() {
-      const options = { maxLoad: "20 seconds", lease: "3 seconds", wait: "15 seconds" } as const
-      const { began } = yield* readByAll(12, Effect.never, options)
-      yield* TestClock.adjust("3 minutes")
-      yield* settle
-      expect(began).toHaveLength(12)
-      // One takes over the lease, and one leads beside it.
-      for (const at of began) expect(began.filter((other) => other === at).length).toBeLessThanOrEqual(2)
-    }))
+  test("where `wait` is set, they do not begin all at once, however long it hangs", function*() {
+    const options = { maxLoad: "20 seconds", lease: "3 seconds", wait: "15 seconds" } as const
+    const { began } = yield* readByAll(12, Effect.never, options)
+    yield* elapse("3 minutes")
+    expect(began).toHaveLength(12)
+    // One takes over the lease, and one leads beside it.
+    for (const at of began) expect(began.filter((other) => other === at).length).toBeLessThanOrEqual(2)
+  })
 })

@@ -7,6 +7,7 @@ import { standard } from "../../../../src/internal/engine/request/callPolicy.ts"
 import type { Flights, Request } from "../../../../src/internal/engine/state.ts"
 import { WallTime } from "../../../../src/internal/time/wallTime.ts"
 import { randomOf } from "../../../support/random.ts"
+import { test } from "../../../support/tests.ts"
 
 const counters = {} as never
 const options = {
@@ -166,20 +167,19 @@ describe("entries", () => {
     expect(all(new Entry({ ...options, id: "b" }))).toEqual(asItWas)
   })
 
-  it.effect("answer a fiber as their exits do, also where Effect has no short way", () =>
-    Effect.gen(function*() {
-      for (const exit of [Exit.succeed(1), Exit.fail("no"), Exit.die("bug"), Exit.succeed(undefined)]) {
-        const entry = new Entry({ ...options, exit })
-        const answer = Effect.withFiber<unknown, unknown>((fiber) => entry.answer(fiber))
-        const without = Effect.withFiber<unknown, unknown>((fiber) =>
-          Effect.suspend(() => entry.answer({ id: fiber.id } as unknown as Fiber.Fiber<any, any>))
-        )
-        for (const effect of [answer, without]) {
-          expect(yield* Effect.exit(effect)).toEqual(exit)
-          expect(yield* Fiber.await(yield* Effect.forkChild(effect))).toEqual(exit)
-        }
+  test("answer a fiber as their exits do, also where Effect has no short way", function*() {
+    for (const exit of [Exit.succeed(1), Exit.fail("no"), Exit.die("bug"), Exit.succeed(undefined)]) {
+      const entry = new Entry({ ...options, exit })
+      const answer = Effect.withFiber<unknown, unknown>((fiber) => entry.answer(fiber))
+      const without = Effect.withFiber<unknown, unknown>((fiber) =>
+        Effect.suspend(() => entry.answer({ id: fiber.id } as unknown as Fiber.Fiber<any, any>))
+      )
+      for (const effect of [answer, without]) {
+        expect(yield* Effect.exit(effect)).toEqual(exit)
+        expect(yield* Fiber.await(yield* Effect.forkChild(effect))).toEqual(exit)
       }
-      // The short way is there.
-      expect(yield* Effect.withFiber((fiber) => Effect.succeed("succeedWith" in fiber))).toBe(true)
-    }))
+    }
+    // The short way is there.
+    expect(yield* Effect.withFiber((fiber) => Effect.succeed("succeedWith" in fiber))).toBe(true)
+  })
 })

@@ -1,10 +1,11 @@
 /** Reads beside a requested refresh, which does not read the store: they ask the store before they join it. */
-import { expect, it } from "@effect/vitest"
+import { expect } from "@effect/vitest"
 import { Effect, Exit } from "effect"
 import { Cached, CacheError, CachePolicy, type Caching } from "effect-cached"
 import { StoreError } from "effect-cached/CacheError"
 import { TestClock } from "effect/testing"
-import { ended, fakeStore, over, settle, start, within } from "../../../support/caches.ts"
+import { elapse, ended, fakeStore, over, settle, start, within } from "../../../support/caches.ts"
+import { test } from "../../../support/tests.ts"
 
 const slow = Effect.delay(Effect.succeed("loaded"), "1 second")
 
@@ -33,18 +34,15 @@ const beside = (
           ? { before: Effect.fail(new StoreError({ store: "fake", operation: "get", reason: "Unavailable" })) }
           : { before: Effect.sleep(10) }
       const reader = yield* start(Cached.detect(read))
-      yield* TestClock.adjust(5)
-      yield* settle
+      yield* elapse(5)
       yield* options.meanwhile ?? Effect.void
-      yield* TestClock.adjust(95)
-      yield* settle
+      yield* elapse(95)
       const seen = () => {
         const exit = ended(reader)
         return exit !== "still waiting" && Exit.isSuccess(exit) ? exit.value : exit
       }
       const first = seen()
-      yield* TestClock.adjust("1 second")
-      yield* settle
+      yield* elapse("1 second")
       const { stale, storeHits } = yield* Cached.stats
       return { first, later: seen(), storeHits, stale }
     })
@@ -53,48 +51,42 @@ const beside = (
 
 const joined = ["loaded", [{ source: "joined" }]]
 
-it.effect("what the store has is served at once", () =>
-  Effect.gen(function*() {
-    expect(yield* beside(plain())).toMatchObject({ first: ["stored", [{ source: "store" }]], storeHits: 1, stale: 0 })
-  }))
+test("what the store has is served at once", function*() {
+  expect(yield* beside(plain())).toMatchObject({ first: ["stored", [{ source: "store" }]], storeHits: 1, stale: 0 })
+})
 
-it.effect("what is due is served without another load", () =>
-  Effect.gen(function*() {
-    const due = Cached.refreshAhead(slow, "k", { ttl: "3 days", refreshAfter: "1 minute" })
-    expect(yield* beside(due)).toMatchObject({ first: ["stored", [{ source: "store" }]], storeHits: 1, stale: 0 })
-  }))
+test("what is due is served without another load", function*() {
+  const due = Cached.refreshAhead(slow, "k", { ttl: "3 days", refreshAfter: "1 minute" })
+  expect(yield* beside(due)).toMatchObject({ first: ["stored", [{ source: "store" }]], storeHits: 1, stale: 0 })
+})
 
-it.effect("what the reader's strategy does not want is not served, and the refresh is joined", () =>
-  Effect.gen(function*() {
-    const failover = Cached.failover(slow, "k", { ttl: "3 days" })
-    expect(yield* beside(failover)).toMatchObject({ first: "still waiting", later: joined, storeHits: 0 })
-  }))
+test("what the reader's strategy does not want is not served, and the refresh is joined", function*() {
+  const failover = Cached.failover(slow, "k", { ttl: "3 days" })
+  expect(yield* beside(failover)).toMatchObject({ first: "still waiting", later: joined, storeHits: 0 })
+})
 
-it.effect("what may have changed since the store was asked is not served", () =>
-  Effect.gen(function*() {
-    expect(yield* beside(plain(), { meanwhile: Cached.set("other", 1) })).toMatchObject({
-      first: "still waiting",
-      later: joined,
-      storeHits: 0
+test("what may have changed since the store was asked is not served", function*() {
+  expect(yield* beside(plain(), { meanwhile: Cached.set("other", 1) })).toMatchObject({
+    first: "still waiting",
+    later: joined,
+    storeHits: 0
+  })
+})
+
+test("a store that fails is a failure of a strict read alone", function*() {
+  expect(yield* beside(plain(), { fails: true })).toMatchObject({ first: "still waiting", later: joined })
+  const { first } = yield* beside(CachePolicy.strict(plain()), { fails: true })
+  expect(Exit.isExit(first) && Exit.isFailure(first)).toBe(true)
+})
+
+test("the time of the question counts as time of the read", function*() {
+  const { first } = yield* beside(plain({ timeout: 8 }))
+  expect(first).not.toBe("still waiting")
+  expect(Exit.isExit(first) && Exit.isFailure(first) && first.cause.reasons[0]).toMatchObject({
+    error: expect.any(CacheError.LoadTimeout)
+  })
+  expect(yield* beside(plain({ timeout: "10 seconds", tags: ["t"] }), { meanwhile: Cached.set("other", 1) }))
+    .toMatchObject({
+      later: joined
     })
-  }))
-
-it.effect("a store that fails is a failure of a strict read alone", () =>
-  Effect.gen(function*() {
-    expect(yield* beside(plain(), { fails: true })).toMatchObject({ first: "still waiting", later: joined })
-    const { first } = yield* beside(CachePolicy.strict(plain()), { fails: true })
-    expect(Exit.isExit(first) && Exit.isFailure(first)).toBe(true)
-  }))
-
-it.effect("the time of the question counts as time of the read", () =>
-  Effect.gen(function*() {
-    const { first } = yield* beside(plain({ timeout: 8 }))
-    expect(first).not.toBe("still waiting")
-    expect(Exit.isExit(first) && Exit.isFailure(first) && first.cause.reasons[0]).toMatchObject({
-      error: expect.any(CacheError.LoadTimeout)
-    })
-    expect(yield* beside(plain({ timeout: "10 seconds", tags: ["t"] }), { meanwhile: Cached.set("other", 1) }))
-      .toMatchObject({
-        later: joined
-      })
-  }))
+})

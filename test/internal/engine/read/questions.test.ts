@@ -10,9 +10,10 @@ import { StoreError } from "effect-cached/CacheError"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { singly } from "../../../../src/testing/internal/singly.ts"
-import { counting, settle, start } from "../../../support/caches.ts"
+import { counting, elapse, settle, start, started } from "../../../support/caches.ts"
 import { warningsOf } from "../../../support/logged.ts"
 import { pluralOf } from "../../../support/pluralOf.ts"
+import { testWith } from "../../../support/tests.ts"
 
 type Done = Parameters<NonNullable<Store.Store["getCallback"]>>[2]
 type Answer = Parameters<Done>[0]
@@ -59,6 +60,8 @@ const asked = (
   return { counts, fails, layer, thrown }
 }
 
+const testAsked = testWith(asked, ({ layer }) => layer)
+
 const loaded = (tags?: ReadonlyArray<string>) => Cached.ttl(Effect.succeed("loaded"), "k", { ttl: "1 hour", tags })
 
 const stored = (value = "stored", tags: ReadonlyArray<string> = []) => Cached.set("k", value, { ttl: "1 hour", tags })
@@ -66,8 +69,7 @@ const stored = (value = "stored", tags: ReadonlyArray<string> = []) => Cached.se
 /** Lets time pass for the readers, and returns what they got. */
 const after = (millis: number, ...readers: ReadonlyArray<Fiber.Fiber<string>>) =>
   Effect.gen(function*() {
-    yield* TestClock.adjust(millis)
-    yield* settle
+    yield* elapse(millis)
     return readers.map((reader) => {
       const exit = reader.pollUnsafe()
       return exit !== undefined && Exit.isSuccess(exit) ? exit.value : exit
@@ -77,48 +79,39 @@ const after = (millis: number, ...readers: ReadonlyArray<Fiber.Fiber<string>>) =
 const unavailable = Exit.fail(new StoreError({ store: "asked", operation: "get", reason: "Unavailable" }))
 
 describe("readers share a question", () => {
-  it.effect("until a tag of theirs or of the question is invalidated", () => {
-    const { counts, layer } = asked()
-    return Effect.gen(function*() {
-      yield* stored("stored", ["t"])
-      const readers = [yield* start(loaded(["t"]))]
-      yield* Cached.invalidate({ tag: "another" })
-      readers.push(yield* start(loaded(["t"])))
-      expect(counts.questions).toBe(1)
-      readers.push(yield* start(loaded(["another"])))
-      expect(counts.questions).toBe(2)
-      yield* Cached.invalidate({ tag: "another" })
-      readers.push(yield* start(loaded()))
-      expect(counts.questions).toBe(3)
-      expect(yield* after(100, ...readers)).toEqual(["stored", "stored", "stored", "stored"])
-    }).pipe(Effect.provide(layer))
+  testAsked("until a tag of theirs or of the question is invalidated", function*({ counts }) {
+    yield* stored("stored", ["t"])
+    const readers = [yield* start(loaded(["t"]))]
+    yield* Cached.invalidate({ tag: "another" })
+    readers.push(yield* start(loaded(["t"])))
+    expect(counts.questions).toBe(1)
+    readers.push(yield* start(loaded(["another"])))
+    expect(counts.questions).toBe(2)
+    yield* Cached.invalidate({ tag: "another" })
+    readers.push(yield* start(loaded()))
+    expect(counts.questions).toBe(3)
+    expect(yield* after(100, ...readers)).toEqual(["stored", "stored", "stored", "stored"])
   })
 
-  it.effect("also when an older one about the same id is answered", () => {
-    const { counts, layer } = asked()
-    return Effect.gen(function*() {
-      yield* stored("old")
-      const first = yield* start(loaded())
-      yield* TestClock.adjust(5)
-      yield* Fiber.interrupt(first)
-      yield* stored("new")
-      const second = yield* start(loaded())
-      yield* TestClock.adjust(6)
-      const third = yield* start(loaded())
-      expect(yield* after(10, second, third)).toEqual(["new", "new"])
-      expect(counts).toEqual({ questions: 2, flights: 0 })
-    }).pipe(Effect.provide(layer))
+  testAsked("also when an older one about the same id is answered", function*({ counts }) {
+    yield* stored("old")
+    const first = yield* start(loaded())
+    yield* TestClock.adjust(5)
+    yield* Fiber.interrupt(first)
+    yield* stored("new")
+    const second = yield* start(loaded())
+    yield* TestClock.adjust(6)
+    const third = yield* start(loaded())
+    expect(yield* after(10, second, third)).toEqual(["new", "new"])
+    expect(counts).toEqual({ questions: 2, flights: 0 })
   })
 
-  it.effect("but what it says is asked again by a flight if the id was set meanwhile", () => {
-    const { counts, layer } = asked()
-    return Effect.gen(function*() {
-      yield* stored("old")
-      const reading = yield* start(loaded())
-      yield* stored("new")
-      expect(yield* after(10, reading)).toEqual(["new"])
-      expect(counts).toEqual({ questions: 1, flights: 1 })
-    }).pipe(Effect.provide(layer))
+  testAsked("but what it says is asked again by a flight if the id was set meanwhile", function*({ counts }) {
+    yield* stored("old")
+    const reading = yield* start(loaded())
+    yield* stored("new")
+    expect(yield* after(10, reading)).toEqual(["new"])
+    expect(counts).toEqual({ questions: 1, flights: 1 })
   })
 
   it.effect("as many as a turn has room for; the others have a flight, which asks too", () => {
@@ -135,18 +128,15 @@ describe("readers share a question", () => {
     }).pipe(Effect.provide(layer))
   })
 
-  it.effect("and one that leaves counts as a miss, and not as a hit", () => {
-    const { layer, thrown } = asked()
-    return Effect.gen(function*() {
-      yield* stored()
-      const [first, second] = [yield* start(loaded()), yield* start(loaded())]
-      yield* Fiber.interrupt(first)
-      expect(yield* after(10, second)).toEqual(["stored"])
-      yield* Fiber.interrupt(yield* start(loaded()))
-      yield* after(10)
-      expect(thrown).toEqual([])
-      expect(yield* Cached.stats).toMatchObject({ storeHits: 1, misses: 2, storeFailures: 0 })
-    }).pipe(Effect.provide(layer))
+  testAsked("and one that leaves counts as a miss, and not as a hit", function*({ thrown }) {
+    yield* stored()
+    const [first, second] = [yield* start(loaded()), yield* start(loaded())]
+    yield* Fiber.interrupt(first)
+    expect(yield* after(10, second)).toEqual(["stored"])
+    yield* Fiber.interrupt(yield* start(loaded()))
+    yield* after(10)
+    expect(thrown).toEqual([])
+    expect(yield* Cached.stats).toMatchObject({ storeHits: 1, misses: 2, storeFailures: 0 })
   })
 
   it.effect("whose value enters memory once", () => {
@@ -165,54 +155,41 @@ describe("readers share a question", () => {
 })
 
 describe("no question is asked", () => {
-  it.effect("under a storeTimeout of the read", () => {
-    const { counts, layer } = asked()
-    return Effect.gen(function*() {
-      yield* stored()
-      expect(yield* CachePolicy.storeTimeout("1 second")(loaded())).toBe("stored")
-      expect(counts).toEqual({ questions: 0, flights: 1 })
-    }).pipe(Effect.provide(layer))
+  testAsked("under a storeTimeout of the read", function*({ counts }) {
+    yield* stored()
+    expect(yield* CachePolicy.storeTimeout("1 second")(loaded())).toBe("stored")
+    expect(counts).toEqual({ questions: 0, flights: 1 })
   })
 
-  it.effect("while the id is loaded", () => {
-    const { counts, layer } = asked()
-    return Effect.gen(function*() {
-      const { load } = counting(1000)
-      const read = load.pipe(Cached.ttl("k", { ttl: "1 hour" }))
-      const first = yield* start(read)
-      yield* after(10)
-      const second = yield* start(read)
-      yield* after(1000)
-      expect([first.pollUnsafe(), second.pollUnsafe()]).toEqual([Exit.succeed(1), Exit.succeed(1)])
-      expect(counts.questions).toBe(1)
-    }).pipe(Effect.provide(layer))
+  testAsked("while the id is loaded", function*({ counts }) {
+    const { load } = counting(1000)
+    const read = load.pipe(Cached.ttl("k", { ttl: "1 hour" }))
+    const first = yield* start(read)
+    yield* after(10)
+    const second = yield* start(read)
+    yield* after(1000)
+    expect([first.pollUnsafe(), second.pollUnsafe()]).toEqual([Exit.succeed(1), Exit.succeed(1)])
+    expect(counts.questions).toBe(1)
   })
 
-  it.effect("while the id is loaded again: a flight asks, and answers with what is stored", () => {
-    const { counts, layer } = asked()
-    return Effect.gen(function*() {
-      yield* stored()
-      yield* start(CachePolicy.refresh(Effect.delay(loaded(), "1 second")))
-      yield* settle
-      const reading = yield* start(loaded())
-      yield* settle
-      expect(yield* after(1000, reading)).toEqual(["stored"])
-      expect(counts.questions).toBe(1)
-    }).pipe(Effect.provide(layer))
+  testAsked("while the id is loaded again: a flight asks, and answers with what is stored", function*({ counts }) {
+    yield* stored()
+    yield* start(CachePolicy.refresh(Effect.delay(loaded(), "1 second")))
+    yield* settle
+    const reading = yield* started(loaded())
+    expect(yield* after(1000, reading)).toEqual(["stored"])
+    expect(counts.questions).toBe(1)
   })
 
-  it.effect("about an id whose invalidation the store has not acknowledged", () => {
-    const { counts, fails, layer } = asked()
-    return Effect.gen(function*() {
-      yield* stored()
-      fails.remove = true
-      yield* Effect.ignore(Cached.invalidate("k"))
-      const reading = yield* start(loaded())
-      expect(yield* after(1000, reading)).toEqual(["loaded"])
-      expect(counts.questions).toBe(0)
-      fails.remove = false
-      yield* after(60_000)
-    }).pipe(Effect.provide(layer))
+  testAsked("about an id whose invalidation the store has not acknowledged", function*({ counts, fails }) {
+    yield* stored()
+    fails.remove = true
+    yield* Effect.ignore(Cached.invalidate("k"))
+    const reading = yield* start(loaded())
+    expect(yield* after(1000, reading)).toEqual(["loaded"])
+    expect(counts.questions).toBe(0)
+    fails.remove = false
+    yield* after(60_000)
   })
 })
 
@@ -237,15 +214,12 @@ describe("an answer", () => {
     }
   )
 
-  it.effect("with tags that were not asked about is asked for once more", () => {
-    const { counts, layer } = asked()
-    return Effect.gen(function*() {
-      yield* stored("stored", ["late"])
-      const reading = yield* start(loaded())
-      yield* after(10)
-      expect(yield* after(10, reading)).toEqual(["stored"])
-      expect(counts).toEqual({ questions: 2, flights: 0 })
-    }).pipe(Effect.provide(layer))
+  testAsked("with tags that were not asked about is asked for once more", function*({ counts }) {
+    yield* stored("stored", ["late"])
+    const reading = yield* start(loaded())
+    yield* after(10)
+    expect(yield* after(10, reading)).toEqual(["stored"])
+    expect(counts).toEqual({ questions: 2, flights: 0 })
   })
 
   it.effect("whose tags change each time is left to a flight", () => {

@@ -6,6 +6,7 @@ import { Store } from "effect-cached/adapters"
 import { StoreError } from "effect-cached/CacheError"
 import { MemoryStore } from "effect-cached/memory"
 import { settle, start } from "../../../support/caches.ts"
+import { testWith } from "../../../support/tests.ts"
 
 /** A store that counts how often it is asked at once, and fails then if it is broken. */
 const atOnce = (options: CacheLayer.LayerOptions = {}) => {
@@ -27,6 +28,8 @@ const atOnce = (options: CacheLayer.LayerOptions = {}) => {
   return { layer, seen }
 }
 
+const testAtOnce = testWith(atOnce, ({ layer }) => layer)
+
 const read = (key: string) => Cached.ttl(Effect.succeed("loaded"), key, { ttl: "1 hour" })
 
 const keys = Array.from({ length: 200 }, (_, i) => `key ${i}`)
@@ -34,27 +37,21 @@ const keys = Array.from({ length: 200 }, (_, i) => `key ${i}`)
 const stored = Effect.forEach(keys, (key) => Cached.set(key, "stored"))
 
 describe("of 200 reads in a turn", () => {
-  it.effect("128 ask the store, and the others in the next", () => {
-    const { layer, seen } = atOnce()
-    return Effect.gen(function*() {
-      yield* stored
-      yield* settle
-      const readers = yield* start(Effect.forEach(keys, read, { concurrency: "unbounded" }))
-      expect(seen.asked).toBe(128)
-      yield* settle
-      expect(seen.asked).toBe(200)
-      expect(readers.pollUnsafe()).toEqual(Exit.succeed(keys.map(() => "stored")))
-    }).pipe(Effect.provide(layer))
+  testAtOnce("128 ask the store, and the others in the next", function*({ seen }) {
+    yield* stored
+    yield* settle
+    const readers = yield* start(Effect.forEach(keys, read, { concurrency: "unbounded" }))
+    expect(seen.asked).toBe(128)
+    yield* settle
+    expect(seen.asked).toBe(200)
+    expect(readers.pollUnsafe()).toEqual(Exit.succeed(keys.map(() => "stored")))
   })
 
-  it.effect("all ask the store if none can wait", () => {
-    const { layer, seen } = atOnce()
-    return Effect.gen(function*() {
-      yield* stored
-      const context = yield* Effect.context<Caching.Caching>()
-      for (const key of keys) expect(Effect.runSyncWith(context)(read(key))).toBe("stored")
-      expect(seen.asked).toBe(200)
-    }).pipe(Effect.provide(layer))
+  testAtOnce("all ask the store if none can wait", function*({ seen }) {
+    yield* stored
+    const context = yield* Effect.context<Caching.Caching>()
+    for (const key of keys) expect(Effect.runSyncWith(context)(read(key))).toBe("stored")
+    expect(seen.asked).toBe(200)
   })
 
   it.effect("all ask the store if their flights are private", () => {
@@ -68,15 +65,12 @@ describe("of 200 reads in a turn", () => {
   })
 })
 
-it.effect("a store that fails is a failure of a strict read alone", () => {
-  const { layer, seen } = atOnce()
-  return Effect.gen(function*() {
-    yield* stored
-    expect(yield* CachePolicy.strict(read("key 1"))).toBe("stored")
-    seen.broken = true
-    const exit = yield* Effect.exit(CachePolicy.strict(read("key 1")))
-    expect(Exit.isFailure(exit) && Cause.squash(exit.cause)).toBeInstanceOf(StoreError)
-    expect(yield* read("key 2")).toBe("stored")
-    seen.broken = false
-  }).pipe(Effect.provide(layer))
+testAtOnce("a store that fails is a failure of a strict read alone", function*({ seen }) {
+  yield* stored
+  expect(yield* CachePolicy.strict(read("key 1"))).toBe("stored")
+  seen.broken = true
+  const exit = yield* Effect.exit(CachePolicy.strict(read("key 1")))
+  expect(Exit.isFailure(exit) && Cause.squash(exit.cause)).toBeInstanceOf(StoreError)
+  expect(yield* read("key 2")).toBe("stored")
+  seen.broken = false
 })

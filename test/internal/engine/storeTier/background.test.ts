@@ -8,9 +8,10 @@ import { TestClock } from "effect/testing"
 import * as Background from "../../../../src/internal/engine/storeTier/background.ts"
 import { dice as diceFrom } from "../../../../src/testing/internal/dice.ts"
 import { singly } from "../../../../src/testing/internal/singly.ts"
-import { counting, ended, fakeStore, over, settle, start } from "../../../support/caches.ts"
+import { counting, elapse, ended, fakeStore, over, settle, start } from "../../../support/caches.ts"
 import { listenersOf } from "../../../support/listeners.ts"
 import { pluralOf } from "../../../support/pluralOf.ts"
+import { test } from "../../../support/tests.ts"
 
 const cacheOver = (store: Store.Store, options?: CacheLayer.LayerOptions) =>
   Layer.provide(CacheLayer.layer(options), Layer.succeed(Store.Store, store))
@@ -79,59 +80,56 @@ describe("a worker", () => {
       })
     ))
 
-  it.effect("that ends, or is stopped, does not run again", () =>
-    Effect.gen(function*() {
-      const { context, self } = yield* make
-      let runs = 0
-      const counted = (run: Effect.Effect<unknown>) => Effect.andThen(Effect.sync(() => ++runs), run)
-      Background.supervise(self, { name: "ends", context, run: counted(Effect.void) })
-      Background.supervise(self, { name: "is stopped", context, run: counted(Effect.never) }).interruptUnsafe()
-      const worker: Background.Worker = Background.supervise(self, {
-        name: "is stopped as it dies",
-        context,
-        run: counted(Effect.die("boom")).pipe(Effect.delay(1)),
-        onDeath: () => worker.interruptUnsafe()
-      })
-      yield* TestClock.adjust("1 minute")
-      expect(runs).toBe(3)
-      expect(self.workers.size).toBe(0)
-    }))
+  test("that ends, or is stopped, does not run again", function*() {
+    const { context, self } = yield* make
+    let runs = 0
+    const counted = (run: Effect.Effect<unknown>) => Effect.andThen(Effect.sync(() => ++runs), run)
+    Background.supervise(self, { name: "ends", context, run: counted(Effect.void) })
+    Background.supervise(self, { name: "is stopped", context, run: counted(Effect.never) }).interruptUnsafe()
+    const worker: Background.Worker = Background.supervise(self, {
+      name: "is stopped as it dies",
+      context,
+      run: counted(Effect.die("boom")).pipe(Effect.delay(1)),
+      onDeath: () => worker.interruptUnsafe()
+    })
+    yield* TestClock.adjust("1 minute")
+    expect(runs).toBe(3)
+    expect(self.workers.size).toBe(0)
+  })
 
-  it.effect("that is stopped while it waits to run again does not", () =>
-    Effect.gen(function*() {
-      const { context, self } = yield* make
-      let runs = 0
-      const run = Effect.suspend(() => (runs++, Effect.die("boom")))
-      const worker = Background.supervise(self, { name: "dies", context, run })
-      yield* TestClock.adjust(50)
-      worker.interruptUnsafe()
-      yield* TestClock.adjust("1 minute")
-      expect(runs).toBe(1)
-      expect(self.workers.size).toBe(0)
-    }))
+  test("that is stopped while it waits to run again does not", function*() {
+    const { context, self } = yield* make
+    let runs = 0
+    const run = Effect.suspend(() => (runs++, Effect.die("boom")))
+    const worker = Background.supervise(self, { name: "dies", context, run })
+    yield* TestClock.adjust(50)
+    worker.interruptUnsafe()
+    yield* TestClock.adjust("1 minute")
+    expect(runs).toBe(1)
+    expect(self.workers.size).toBe(0)
+  })
 })
 
 describe("closing", () => {
-  it.effect("stops workers, waits for jobs, and then starts nothing", () =>
-    Effect.gen(function*() {
-      const { context, self } = yield* make
-      const done: Array<string> = []
-      const note = (what: string) => Effect.sync(() => done.push(what))
-      Background.supervise(self, {
-        name: "works",
-        context,
-        run: Effect.onInterrupt(Effect.never, () => Effect.delay(note("stopped"), 50))
-      })
-      Background.spawn(self, context, Effect.delay(note("job"), 100))
-      const closing = yield* start(Background.close(self))
-      Background.spawn(self, context, note("late job"))
-      Background.supervise(self, { name: "late", context, run: note("late worker") })
-      yield* TestClock.adjust(99)
-      expect(closing.pollUnsafe()).toBeUndefined()
-      yield* TestClock.adjust(1)
-      expect(ended(closing)).toEqual(Exit.void)
-      expect(done).toEqual(["stopped", "job"])
-    }))
+  test("stops workers, waits for jobs, and then starts nothing", function*() {
+    const { context, self } = yield* make
+    const done: Array<string> = []
+    const note = (what: string) => Effect.sync(() => done.push(what))
+    Background.supervise(self, {
+      name: "works",
+      context,
+      run: Effect.onInterrupt(Effect.never, () => Effect.delay(note("stopped"), 50))
+    })
+    Background.spawn(self, context, Effect.delay(note("job"), 100))
+    const closing = yield* start(Background.close(self))
+    Background.spawn(self, context, note("late job"))
+    Background.supervise(self, { name: "late", context, run: note("late worker") })
+    yield* TestClock.adjust(99)
+    expect(closing.pollUnsafe()).toBeUndefined()
+    yield* TestClock.adjust(1)
+    expect(ended(closing)).toEqual(Exit.void)
+    expect(done).toEqual(["stopped", "job"])
+  })
 })
 
 /** How long the layer takes to close, in virtual milliseconds, after `use`. */
@@ -143,8 +141,7 @@ const closingMillis = <E>(layer: Layer.Layer<Caching.Caching>, use: Effect.Effec
     const startedAt = yield* Clock.currentTimeMillis
     const closing = yield* start(Effect.andThen(Scope.close(scope, Exit.void), Clock.currentTimeMillis))
     for (let i = 0; i < 500 && closing.pollUnsafe() === undefined; i++) {
-      yield* TestClock.adjust(10)
-      yield* settle
+      yield* elapse(10)
     }
     const exit = ended(closing)
     return exit !== "still waiting" && Exit.isSuccess(exit) ? exit.value - startedAt : exit
@@ -289,8 +286,7 @@ it.effect("a follower that dies is followed by another, which empties memory", (
       yield* TestClock.adjust("999 millis")
       expect(yield* read).toBe(1)
       yield* TestClock.adjust("1 millis")
-      yield* TestClock.adjust("100 millis")
-      yield* settle
+      yield* elapse("100 millis")
       expect(state.followed).toBe(2)
       expect(yield* read).toBe(70)
       yield* TestClock.adjust("1 minute")

@@ -8,11 +8,12 @@ import { Store } from "effect-cached/adapters"
 import { StoreError } from "effect-cached/CacheError"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
-import { counting, ended, settle, start } from "../../../support/caches.ts"
+import { counting, elapse, ended, settle, start } from "../../../support/caches.ts"
 import { thirdOf } from "../../../support/everything.ts"
 import * as Looking from "../../../support/looking.ts"
 import { pluralOf } from "../../../support/pluralOf.ts"
 import { entry } from "../../../support/stored.ts"
+import { test, testIn } from "../../../support/tests.ts"
 
 const cacheOver = (store: Store.Store, options?: CacheLayer.LayerOptions) =>
   Layer.provide(CacheLayer.layer(options), Layer.succeed(Store.Store, store))
@@ -188,8 +189,7 @@ const ending = <A, E, R>(self: Effect.Effect<A, E, R>) =>
   Effect.gen(function*() {
     const fiber = yield* start(self)
     for (let seconds = 1; seconds < 100 && fiber.pollUnsafe() === undefined; seconds *= 2) {
-      yield* TestClock.adjust(seconds * 1000)
-      yield* settle
+      yield* elapse(seconds * 1000)
     }
     return ended(fiber)
   })
@@ -225,8 +225,7 @@ describe.each([{ memory: false, sync: false }, { memory: true, sync: true }])(
           }
           state.isBroken = false
           // Unacknowledged invalidations are sent again.
-          yield* TestClock.adjust("2 minutes")
-          yield* settle
+          yield* elapse("2 minutes")
           const before = counts.started
           const value = yield* read
           expect(yield* store.size).toBeGreaterThan(0)
@@ -312,44 +311,43 @@ describe("a changesUnsafe that breaks", () => {
       .map((answer, i) => [`gives no list of changes (${i})`, () => answer] as const)
   ]
 
-  it.effect.each(ways)("%s is one fault, and the process is not deaf for good", ([, broken]) =>
-    Effect.gen(function*() {
-      const { build, elsewhere, pushed, state } = asking(broken)
-      const messages: Array<string> = []
-      const logger = Logger.make(({ message }) => void messages.push(String(message)))
-      yield* Effect.gen(function*() {
-        const within = yield* build
-        const { counts, load } = counting()
-        const read = within(load.pipe(Cached.ttl("k", { ttl: "1 hour" })))
-        const reading = Effect.gen(function*() {
-          for (let i = 0; i < 20; i++) {
-            yield* TestClock.adjust("50 millis")
-            yield* read
-          }
-        })
-        yield* read
-        state.lies = true
-        state.gets = 0
-        // Memory is trusted while the changes are not known for less than `maxStaleness`.
-        yield* reading
-        expect([counts.started, state.gets]).toEqual([1, 0])
-        expect((yield* within(Cached.stats)).storeFailures).toBe(1)
-        // The changes pushed meanwhile are lost.
-        yield* elsewhere(70)
-        pushed.length = 0
-        state.lies = false
-        yield* reading
-        expect(yield* read).toBe(70)
-        yield* elsewhere(71)
-        yield* reading
-        expect(yield* read).toBe(71)
-        expect(counts.started).toBe(1)
-      }).pipe(Effect.provide(Logger.layer([logger])))
-      expect(messages).toEqual([
-        expect.stringMatching(/could not report changes: (its answer is damaged|it is unavailable)/),
-        expect.stringContaining("answers again")
-      ])
-    }))
+  test.each(ways)("%s is one fault, and the process is not deaf for good", function*([, broken]) {
+    const { build, elsewhere, pushed, state } = asking(broken)
+    const messages: Array<string> = []
+    const logger = Logger.make(({ message }) => void messages.push(String(message)))
+    yield* Effect.gen(function*() {
+      const within = yield* build
+      const { counts, load } = counting()
+      const read = within(load.pipe(Cached.ttl("k", { ttl: "1 hour" })))
+      const reading = Effect.gen(function*() {
+        for (let i = 0; i < 20; i++) {
+          yield* TestClock.adjust("50 millis")
+          yield* read
+        }
+      })
+      yield* read
+      state.lies = true
+      state.gets = 0
+      // Memory is trusted while the changes are not known for less than `maxStaleness`.
+      yield* reading
+      expect([counts.started, state.gets]).toEqual([1, 0])
+      expect((yield* within(Cached.stats)).storeFailures).toBe(1)
+      // The changes pushed meanwhile are lost.
+      yield* elsewhere(70)
+      pushed.length = 0
+      state.lies = false
+      yield* reading
+      expect(yield* read).toBe(70)
+      yield* elsewhere(71)
+      yield* reading
+      expect(yield* read).toBe(71)
+      expect(counts.started).toBe(1)
+    }).pipe(Effect.provide(Logger.layer([logger])))
+    expect(messages).toEqual([
+      expect.stringMatching(/could not report changes: (its answer is damaged|it is unavailable)/),
+      expect.stringContaining("answers again")
+    ])
+  })
 })
 
 describe("a stream of changes that breaks", () => {
@@ -370,35 +368,32 @@ describe("a stream of changes that breaks", () => {
     )
   ]
 
-  it.effect.each(ways)("%s is followed again, and what it has hidden is found", ([, broken]) =>
-    Effect.gen(function*() {
-      const store = MemoryStore.make()
-      const state = { lies: true, followed: 0 }
-      const shared: Store.Store = {
-        ...store,
-        capabilities: { shared: true, changes: true },
-        getUnsafe: undefined,
-        get changes(): Store.Store["changes"] {
-          return Stream.suspend(() => {
-            state.followed++
-            return state.lies ? broken() as Store.Store["changes"] : Stream.concat(Stream.make(coherent), Stream.never)
-          })
-        }
+  testIn(silent).each(ways)("%s is followed again, and what it has hidden is found", function*([, broken]) {
+    const store = MemoryStore.make()
+    const state = { lies: true, followed: 0 }
+    const shared: Store.Store = {
+      ...store,
+      capabilities: { shared: true, changes: true },
+      getUnsafe: undefined,
+      get changes(): Store.Store["changes"] {
+        return Stream.suspend(() => {
+          state.followed++
+          return state.lies ? broken() as Store.Store["changes"] : Stream.concat(Stream.make(coherent), Stream.never)
+        })
       }
-      const context = yield* Layer.build(cacheOver(shared))
-      const read = counting().load.pipe(Cached.ttl("k", { ttl: "1 hour" }), Effect.provide(context))
-      yield* settle
-      yield* read
-      yield* Cached.set("k", 70).pipe(Effect.provide(cacheOver(store, { memory: false })))
-      yield* TestClock.adjust("1100 millis")
-      yield* settle
-      state.lies = false
-      yield* TestClock.adjust("1 minute")
-      yield* settle
-      expect(state.followed).toBeGreaterThan(1)
-      expect(yield* read).toBe(70)
-      expect(yield* Cached.getOption("k").pipe(Effect.provide(context))).toEqual(Option.some(70))
-    }).pipe(Effect.provide(silent)))
+    }
+    const context = yield* Layer.build(cacheOver(shared))
+    const read = counting().load.pipe(Cached.ttl("k", { ttl: "1 hour" }), Effect.provide(context))
+    yield* settle
+    yield* read
+    yield* Cached.set("k", 70).pipe(Effect.provide(cacheOver(store, { memory: false })))
+    yield* elapse("1100 millis")
+    state.lies = false
+    yield* elapse("1 minute")
+    expect(state.followed).toBeGreaterThan(1)
+    expect(yield* read).toBe(70)
+    expect(yield* Cached.getOption("k").pipe(Effect.provide(context))).toEqual(Option.some(70))
+  })
 })
 
 it.effect("a lease that cannot be renewed or released delays no load", () => {
