@@ -62,6 +62,12 @@ export const process = (layer: Layer.Layer<Caching.Caching, unknown>) =>
     (context): Run => (effect) => Effect.provideContext(effect, context)
   )
 
+/** A shared store, and a process over it. */
+export const oneProcess = (parts?: Parameters<typeof sharedStore>[0], options?: CacheLayer.LayerOptions) => {
+  const shared = sharedStore(parts)
+  return Effect.map(process(over(shared.layer, options)), (here) => ({ ...shared, here }))
+}
+
 /** Reads users 0 to count - 1, with a lookup that waits for the gate. */
 export const read = (count: number, gate: Effect.Effect<unknown> = Effect.void, text = "old") =>
   Effect.suspend(() => {
