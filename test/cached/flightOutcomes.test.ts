@@ -2,7 +2,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Deferred, Effect, Exit, Fiber, Option, References, Schema, Stream } from "effect"
 import { Cached, CacheKey, type Strategy } from "effect-cached"
-import { TestClock } from "effect/testing"
 import { caches, settle, start } from "../support/caches.ts"
 
 class Report extends CacheKey.Class<Report>()("Report", {
@@ -109,28 +108,6 @@ describe.each(caches.filter(({ memory }) => memory))("over $name", (cache) => {
           })
         }
       }).pipe(Effect.provideService(References.MinimumLogLevel, "None"))
-  )
-
-  const storing = { ttl: "1 hour", when: () => true, retryAfter: 0, fallbackOn: "all" } as const
-  it.effect.each(
-    [
-      ["failover, whose value is fresh to others", Cached.failover(key, storing), "the value"],
-      // The answer has ended the fallback, so the value is no longer served.
-      ["softTtl, whose value is due", Cached.softTtl(key, { ...storing, softTtl: "1 minute" }), "the failure"]
-    ] as const
-  )(
-    "a failure that may be stored takes the place of no value that may still be served (%s)",
-    ([, cached, left]) =>
-      Effect.gen(function*() {
-        let outcome: Exit.Exit<string, string> = outcomes.value
-        const read = cached(Effect.suspend(() => outcome))
-        yield* read
-        outcome = outcomes.failure
-        yield* TestClock.adjust("2 minutes")
-        expect([yield* Effect.flip(read), yield* look]).toEqual(["down", left])
-        yield* TestClock.adjust("1 hour")
-        expect([yield* Effect.flip(read), yield* look]).toEqual(["down", "the failure"])
-      }).pipe(Effect.provide(cache.layer()), Effect.provideService(References.MinimumLogLevel, "None"))
   )
 
   const lasting = (ttl: number): Strategy.Strategy => ({
