@@ -8,12 +8,13 @@ import { SqliteStore } from "effect-cached/sqlite"
 import { TestClock } from "effect/testing"
 import { clocks } from "../../src/internal/defaults/processes.ts"
 import { singly } from "../../src/testing/internal/singly.ts"
-import { caches, cachesAndTiers, counting, settle, start } from "../support/caches.ts"
+import { caches, cachesAndTiers, counting, settle, start, started, taking } from "../support/caches.ts"
 import { listenersOf } from "../support/listeners.ts"
 import * as Looking from "../support/looking.ts"
 import { entry } from "../support/stored.ts"
 import { storeFrom } from "../support/storeFrom.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
+import { test } from "../support/tests.ts"
 import { type WallAndMonotonic, wallAndMonotonic } from "../support/wallAndMonotonic.ts"
 
 /** Some day in 1938. */
@@ -32,156 +33,141 @@ const hours = (count: number): number => count * 3_600_000
 
 describe("before 1970", () => {
   describe.each(caches)("over $name", (cache) => {
-    it.effect("entries live as long as they do after it, failures among them", () =>
-      Effect.gen(function*() {
-        yield* TestClock.setTime(longAgo)
-        yield* Effect.gen(function*() {
-          const { counts, load } = counting()
-          const get = load.pipe(Cached.ttl("k", { ttl: "1 hour" }))
-          const failing = Effect.andThen(load, Effect.fail("down")).pipe(
-            Cached.ttl("f", { ttl: "1 hour", when: () => true }),
-            Effect.flip
-          )
-          yield* Effect.all([get, get, failing])
-          // Without an error schema a failure is kept in memory alone.
-          yield* failing
-          expect(counts.started).toBe(cache.memory ? 2 : 3)
-          yield* TestClock.adjust("1 hour")
-          yield* Effect.all([get, failing])
-          expect(counts.started).toBe(cache.memory ? 4 : 5)
-        }).pipe(Effect.provide(cache.layer()))
-      }))
+    test("entries live as long as they do after it, failures among them", function*() {
+      yield* TestClock.setTime(longAgo)
+      yield* Effect.gen(function*() {
+        const { counts, load } = counting()
+        const get = load.pipe(Cached.ttl("k", { ttl: "1 hour" }))
+        const failing = Effect.andThen(load, Effect.fail("down")).pipe(
+          Cached.ttl("f", { ttl: "1 hour", when: () => true }),
+          Effect.flip
+        )
+        yield* Effect.all([get, get, failing])
+        // Without an error schema a failure is kept in memory alone.
+        yield* failing
+        expect(counts.started).toBe(cache.memory ? 2 : 3)
+        yield* TestClock.adjust("1 hour")
+        yield* Effect.all([get, failing])
+        expect(counts.started).toBe(cache.memory ? 4 : 5)
+      }).pipe(Effect.provide(cache.layer()))
+    })
 
-    it.effect("a removal says whether there was something", () =>
-      Effect.gen(function*() {
-        yield* TestClock.setTime(longAgo)
-        yield* Effect.gen(function*() {
-          expect(yield* Cached.remove("nothing")).toBe(false)
-          yield* Cached.set("k", 1, { ttl: "1 second" })
-          expect(yield* Cached.remove("k")).toBe(true)
-          expect(yield* Cached.remove(["k", "nothing"])).toBe(0)
-        }).pipe(Effect.provide(cache.layer()))
-      }))
+    test("a removal says whether there was something", function*() {
+      yield* TestClock.setTime(longAgo)
+      yield* Effect.gen(function*() {
+        expect(yield* Cached.remove("nothing")).toBe(false)
+        yield* Cached.set("k", 1, { ttl: "1 second" })
+        expect(yield* Cached.remove("k")).toBe(true)
+        expect(yield* Cached.remove(["k", "nothing"])).toBe(0)
+      }).pipe(Effect.provide(cache.layer()))
+    })
   })
 
-  it.effect("a lease that was released is free", () =>
-    Effect.gen(function*() {
-      yield* TestClock.setTime(longAgo)
-      const directory = yield* tempDirectory
-      for (const store of [MemoryStore.make(), yield* storeFrom(SqliteStore.layer({ directory }))]) {
-        const asking = (owner: string) => ({ owner, leaseMillis: 5000, rejectedWriteId: undefined, join: false })
-        expect(yield* singly(store).acquire("id", asking("a"))).toMatchObject({ _tag: "Granted" })
-        expect(yield* singly(store).acquire("id", asking("b"))).toMatchObject({ _tag: "Wait", leftMillis: 5000 })
-        yield* store.release("id", "a")
-        expect(yield* singly(store).acquire("id", asking("b"))).toMatchObject({ _tag: "Granted" })
-      }
-    }))
+  test("a lease that was released is free", function*() {
+    yield* TestClock.setTime(longAgo)
+    const directory = yield* tempDirectory
+    for (const store of [MemoryStore.make(), yield* storeFrom(SqliteStore.layer({ directory }))]) {
+      const asking = (owner: string) => ({ owner, leaseMillis: 5000, rejectedWriteId: undefined, join: false })
+      expect(yield* singly(store).acquire("id", asking("a"))).toMatchObject({ _tag: "Granted" })
+      expect(yield* singly(store).acquire("id", asking("b"))).toMatchObject({ _tag: "Wait", leftMillis: 5000 })
+      yield* store.release("id", "a")
+      expect(yield* singly(store).acquire("id", asking("b"))).toMatchObject({ _tag: "Granted" })
+    }
+  })
 
-  it.effect("readers share a load though the changes of the store cannot be read", () =>
-    Effect.gen(function*() {
-      yield* TestClock.setTime(longAgo)
-      let isDown = false
-      const store = sharedWith({
-        capabilities: { shared: true, changes: true },
-        changesUnsafe: () => {
-          if (isDown) throw new Error("down")
-          return []
-        }
-      })
-      yield* Effect.gen(function*() {
-        const { counts, load } = counting(1000)
-        const get = load.pipe(Cached.ttl("k", { ttl: "1 hour" }))
-        yield* Cached.getOption("other")
-        isDown = true
-        yield* TestClock.adjust("100 millis")
-        yield* Cached.getOption("other")
-        const first = yield* start(get)
-        yield* TestClock.adjust("500 millis")
-        const second = yield* start(get)
-        yield* TestClock.adjust("1 second")
-        expect([yield* Fiber.join(first), yield* Fiber.join(second)]).toEqual([1, 1])
-        expect(counts.started).toBe(1)
-      }).pipe(Effect.provide(cacheOver(store)), Effect.provide(Logger.layer([])))
-    }))
+  test("readers share a load though the changes of the store cannot be read", function*() {
+    yield* TestClock.setTime(longAgo)
+    let isDown = false
+    const store = sharedWith({
+      capabilities: { shared: true, changes: true },
+      changesUnsafe: () => {
+        if (isDown) throw new Error("down")
+        return []
+      }
+    })
+    yield* Effect.gen(function*() {
+      const { counts, load } = counting(1000)
+      const get = load.pipe(Cached.ttl("k", { ttl: "1 hour" }))
+      yield* Cached.getOption("other")
+      isDown = true
+      yield* TestClock.adjust("100 millis")
+      yield* Cached.getOption("other")
+      const first = yield* start(get)
+      yield* TestClock.adjust("500 millis")
+      expect([yield* Fiber.join(first), yield* taking("1 second", get)]).toEqual([1, 1])
+      expect(counts.started).toBe(1)
+    }).pipe(Effect.provide(cacheOver(store)), Effect.provide(Logger.layer([])))
+  })
 })
 
 describe("a clock that is set back two hours", () => {
-  it.effect.each(caches)(
-    "delays no next try after a failure: over $name",
-    (cache) =>
-      Effect.gen(function*() {
-        yield* TestClock.setTime(hours(100))
-        yield* Effect.gen(function*() {
-          let loads = 0
-          const get = Effect.suspend(() => ++loads === 2 ? Effect.fail("down") : Effect.succeed(loads)).pipe(
-            Cached.softTtl("k", { ttl: "24 hours", softTtl: "1 minute", retryAfter: "30 seconds", fallbackOn: "all" })
-          )
-          yield* get
-          yield* TestClock.adjust("5 hours")
-          expect(yield* get).toBe(1)
-          yield* TestClock.adjust("1 second")
-          // Within `retryAfter` the stale value is served.
-          expect(yield* get).toBe(1)
-          expect(loads).toBe(2)
-          yield* TestClock.setTime(hours(103))
-          expect(yield* get).toBe(3)
-        }).pipe(Effect.provide(cache.layer()), Effect.provide(Logger.layer([])))
-      })
-  )
+  test.each(caches)("delays no next try after a failure: over $name", function*(cache) {
+    yield* TestClock.setTime(hours(100))
+    yield* Effect.gen(function*() {
+      let loads = 0
+      const get = Effect.suspend(() => ++loads === 2 ? Effect.fail("down") : Effect.succeed(loads)).pipe(
+        Cached.softTtl("k", { ttl: "24 hours", softTtl: "1 minute", retryAfter: "30 seconds", fallbackOn: "all" })
+      )
+      yield* get
+      yield* TestClock.adjust("5 hours")
+      expect(yield* get).toBe(1)
+      yield* TestClock.adjust("1 second")
+      // Within `retryAfter` the stale value is served.
+      expect(yield* get).toBe(1)
+      expect(loads).toBe(2)
+      yield* TestClock.setTime(hours(103))
+      expect(yield* get).toBe(3)
+    }).pipe(Effect.provide(cache.layer()), Effect.provide(Logger.layer([])))
+  })
 
-  it.effect("during a load makes its time none, not less, nor 49 days", () =>
-    Effect.gen(function*() {
-      yield* TestClock.setTime(hours(100))
-      const directory = yield* tempDirectory
-      const store = yield* storeFrom(SqliteStore.layer({ directory }))
-      yield* Effect.gen(function*() {
-        const millis: Array<number> = []
-        listenersOf(yield* Caching.Caching).listen((event) => {
-          if (event._tag === "Load") millis.push(event.millis)
-        })
-        yield* TestClock.setTime(hours(98)).pipe(Cached.ttl("k", { ttl: "24 hours" }))
-        yield* Effect.andThen(TestClock.setTime(hours(97)), Effect.fail("down")).pipe(
-          Cached.ttl("f", { ttl: "24 hours" }),
-          Effect.ignore
-        )
-        yield* settle
-        expect((yield* Cached.getEntry("k")).pipe(Option.map(({ loadMillis }) => loadMillis))).toEqual(Option.some(0))
-        expect(store.getUnsafe!("k", []).entry).toMatchObject({ meta: { loadMillis: 0 } })
-        expect(millis).toEqual([0, 0])
-      }).pipe(Effect.provide(cacheOver(store)))
-    }))
-
-  it.effect("leaves a reader that asks again its timeout", () =>
-    Effect.gen(function*() {
-      yield* TestClock.setTime(hours(100))
-      // Answers after a second, and while it does the clock is set back.
-      const memory = MemoryStore.make()
-      const store: Store.Store = {
-        ...memory,
-        getUnsafe: undefined,
-        get: (...input) => Effect.tap(memory.get(...input), () => TestClock.setTime(hours(98)))
-      }
-      yield* Effect.gen(function*() {
-        const running = yield* start(CachePolicy.refresh(Effect.never.pipe(Cached.ttl("k", { ttl: "1 hour" }))))
-        yield* settle
-        const late = yield* start(
-          Effect.never.pipe(Cached.ttl("k", { ttl: "1 hour", timeout: "1 minute" }), Effect.flip)
-        )
-        yield* settle
-        yield* TestClock.adjust("1 minute")
-        expect(late.pollUnsafe()).toMatchObject({ value: { _tag: "LoadTimeout" } })
-        yield* Fiber.interrupt(running)
-      }).pipe(Effect.provide(cacheOver(store, { memory: false })))
-    }))
-})
-
-it.effect("a frame keeps a load time that is negative as none", () =>
-  Effect.gen(function*() {
+  test("during a load makes its time none, not less, nor 49 days", function*() {
+    yield* TestClock.setTime(hours(100))
     const directory = yield* tempDirectory
     const store = yield* storeFrom(SqliteStore.layer({ directory }))
-    yield* singly(store).set("k", entry(1, 8, { loadMillis: -7_200_000 }))
-    expect(store.getUnsafe!("k", []).entry).toMatchObject({ meta: { loadMillis: 0 } })
-  }))
+    yield* Effect.gen(function*() {
+      const millis: Array<number> = []
+      listenersOf(yield* Caching.Caching).listen((event) => {
+        if (event._tag === "Load") millis.push(event.millis)
+      })
+      yield* TestClock.setTime(hours(98)).pipe(Cached.ttl("k", { ttl: "24 hours" }))
+      yield* Effect.andThen(TestClock.setTime(hours(97)), Effect.fail("down")).pipe(
+        Cached.ttl("f", { ttl: "24 hours" }),
+        Effect.ignore
+      )
+      yield* settle
+      expect((yield* Cached.getEntry("k")).pipe(Option.map(({ loadMillis }) => loadMillis))).toEqual(Option.some(0))
+      expect(store.getUnsafe!("k", []).entry).toMatchObject({ meta: { loadMillis: 0 } })
+      expect(millis).toEqual([0, 0])
+    }).pipe(Effect.provide(cacheOver(store)))
+  })
+
+  test("leaves a reader that asks again its timeout", function*() {
+    yield* TestClock.setTime(hours(100))
+    // Answers after a second, and while it does the clock is set back.
+    const memory = MemoryStore.make()
+    const store: Store.Store = {
+      ...memory,
+      getUnsafe: undefined,
+      get: (...input) => Effect.tap(memory.get(...input), () => TestClock.setTime(hours(98)))
+    }
+    yield* Effect.gen(function*() {
+      const running = yield* started(CachePolicy.refresh(Effect.never.pipe(Cached.ttl("k", { ttl: "1 hour" }))))
+      const late = yield* started(
+        Effect.never.pipe(Cached.ttl("k", { ttl: "1 hour", timeout: "1 minute" }), Effect.flip)
+      )
+      yield* TestClock.adjust("1 minute")
+      expect(late.pollUnsafe()).toMatchObject({ value: { _tag: "LoadTimeout" } })
+      yield* Fiber.interrupt(running)
+    }).pipe(Effect.provide(cacheOver(store, { memory: false })))
+  })
+})
+
+test("a frame keeps a load time that is negative as none", function*() {
+  const directory = yield* tempDirectory
+  const store = yield* storeFrom(SqliteStore.layer({ directory }))
+  yield* singly(store).set("k", entry(1, 8, { loadMillis: -7_200_000 }))
+  expect(store.getUnsafe!("k", []).entry).toMatchObject({ meta: { loadMillis: 0 } })
+})
 
 const minute = 60_000
 const hour = 60 * minute
@@ -196,6 +182,12 @@ const within = <A, E>(
     const clock = yield* wallAndMonotonic
     return yield* use(clock).pipe(Effect.provide(layer), Effect.provideService(Clock.Clock, clock.clock))
   })
+
+const testWithin = (layer: Layer.Layer<Caching.Caching>) =>
+(
+  title: string,
+  program: (clock: WallAndMonotonic) => Generator<Effect.Effect<any, any, any>, unknown, never>
+) => it.effect(title, () => within(layer, (clock) => Effect.gen(() => program(clock))))
 
 it.effect("a clock that is set back before the first read prolongs nothing that another process has stored", () => {
   const store = sharedWith({})
@@ -253,6 +245,8 @@ const ways: ReadonlyArray<Way> = [
 ]
 
 describe.each(cachesAndTiers)("a clock that is set back, over $name", ({ layer }) => {
+  const withClock = testWithin(layer())
+
   it.effect.each(ways)("delays no load: $name", ({ read }) =>
     within(layer(), (clock) =>
       Effect.gen(function*() {
@@ -270,79 +264,69 @@ describe.each(cachesAndTiers)("a clock that is set back, over $name", ({ layer }
         expect(counts.started).toBe(2)
       })))
 
-  it.effect("does not prolong the time that is left", () =>
-    within(layer(), (clock) =>
-      Effect.gen(function*() {
-        const { counts, load } = counting()
-        const get = load.pipe(Cached.ttl("k", { ttl: "1 minute" }))
-        for (const by of [-hour, -20, -7 * hour, -1]) {
-          yield* get
-          yield* clock.set(by)
-          expect(Option.getOrElse(yield* millisLeft, () => 0)).toBeLessThanOrEqual(minute)
-        }
-        expect(counts.started).toBeLessThanOrEqual(4)
-      })))
+  withClock("does not prolong the time that is left", function*(clock) {
+    const { counts, load } = counting()
+    const get = load.pipe(Cached.ttl("k", { ttl: "1 minute" }))
+    for (const by of [-hour, -20, -7 * hour, -1]) {
+      yield* get
+      yield* clock.set(by)
+      expect(Option.getOrElse(yield* millisLeft, () => 0)).toBeLessThanOrEqual(minute)
+    }
+    expect(counts.started).toBeLessThanOrEqual(4)
+  })
 
-  it.effect("is noticed after an idle time that was longer than that", () =>
-    within(layer(), (clock) =>
-      Effect.gen(function*() {
-        const { counts, load } = counting()
-        const get = load.pipe(Cached.ttl("k", { ttl: "150 minutes" }))
-        yield* get
-        yield* clock.set(hour)
-        yield* get
-        yield* TestClock.adjust("2 hours")
-        yield* clock.set(-hour)
-        yield* get
-        expect(counts.started).toBe(2)
-      })))
+  withClock("is noticed after an idle time that was longer than that", function*(clock) {
+    const { counts, load } = counting()
+    const get = load.pipe(Cached.ttl("k", { ttl: "150 minutes" }))
+    yield* get
+    yield* clock.set(hour)
+    yield* get
+    yield* TestClock.adjust("2 hours")
+    yield* clock.set(-hour)
+    yield* get
+    expect(counts.started).toBe(2)
+  })
 
-  it.effect("brings no entry back that had ended while it was ahead", () =>
-    within(layer(), (clock) =>
-      Effect.gen(function*() {
-        yield* Cached.set("k", 1, { ttl: "1 hour" })
-        yield* TestClock.adjust("1 second")
-        yield* clock.set(2 * hour)
-        expect(yield* Cached.getOption("k")).toEqual(Option.none())
-        yield* clock.set(-2 * hour)
-        expect(yield* Cached.getOption("k")).toEqual(Option.none())
-      })))
+  withClock("brings no entry back that had ended while it was ahead", function*(clock) {
+    yield* Cached.set("k", 1, { ttl: "1 hour" })
+    yield* TestClock.adjust("1 second")
+    yield* clock.set(2 * hour)
+    expect(yield* Cached.getOption("k")).toEqual(Option.none())
+    yield* clock.set(-2 * hour)
+    expect(yield* Cached.getOption("k")).toEqual(Option.none())
+  })
 
-  it.effect("by milliseconds, again and again, changes nothing", () =>
-    within(layer(), (clock) =>
-      Effect.gen(function*() {
-        const { counts, load } = counting()
-        const get = load.pipe(Cached.ttl("k", { ttl: "1 minute" }))
-        for (let i = 0; i < 59; i++) {
-          yield* get
-          yield* TestClock.adjust(1005)
-          yield* clock.set(-5)
-        }
-        yield* get
-        expect(counts.started).toBe(1)
-        yield* TestClock.adjust("1 second")
-        yield* get
-        expect(counts.started).toBe(2)
-      })))
+  withClock("by milliseconds, again and again, changes nothing", function*(clock) {
+    const { counts, load } = counting()
+    const get = load.pipe(Cached.ttl("k", { ttl: "1 minute" }))
+    for (let i = 0; i < 59; i++) {
+      yield* get
+      yield* TestClock.adjust(1005)
+      yield* clock.set(-5)
+    }
+    yield* get
+    expect(counts.started).toBe(1)
+    yield* TestClock.adjust("1 second")
+    yield* get
+    expect(counts.started).toBe(2)
+  })
 
-  it.effect("during a load does not prolong what it brings", () =>
-    within(layer(), (clock) =>
-      Effect.gen(function*() {
-        const { counts, load } = counting(10_000)
-        const get = load.pipe(Cached.ttl("k", { ttl: "1 minute" }))
-        const loading = yield* start(get)
-        yield* TestClock.adjust("5 seconds")
-        yield* clock.set(-hour)
-        yield* TestClock.adjust("5 seconds")
-        yield* Fiber.join(loading)
-        yield* TestClock.adjust("59 seconds")
-        expect(yield* get).toBe(1)
-        yield* TestClock.adjust("1 second")
-        yield* start(get)
-        yield* TestClock.adjust("1 second")
-        expect(counts.started).toBe(2)
-        yield* TestClock.adjust("10 seconds")
-      })))
+  withClock("during a load does not prolong what it brings", function*(clock) {
+    const { counts, load } = counting(10_000)
+    const get = load.pipe(Cached.ttl("k", { ttl: "1 minute" }))
+    const loading = yield* start(get)
+    yield* TestClock.adjust("5 seconds")
+    yield* clock.set(-hour)
+    yield* TestClock.adjust("5 seconds")
+    yield* Fiber.join(loading)
+    yield* TestClock.adjust("59 seconds")
+    expect(yield* get).toBe(1)
+    yield* TestClock.adjust("1 second")
+    yield* start(get)
+    yield* TestClock.adjust("1 second")
+    expect(counts.started).toBe(2)
+    yield* TestClock.adjust("10 seconds")
+  })
 
   it.effect("while a machine is suspended its monotonic clock stands still, and entries end all the same", () =>
     within(layer(), (clock) =>
@@ -358,51 +342,43 @@ describe.each(cachesAndTiers)("a clock that is set back, over $name", ({ layer }
 })
 
 describe("a clock that is set back, in memory", () => {
-  const layer = CacheLayer.memory()
+  const withClock = testWithin(CacheLayer.memory())
 
-  it.effect("delays no removal of what has ended", () =>
-    within(layer, (clock) =>
-      Effect.gen(function*() {
-        for (let i = 0; i < 10; i++) yield* Cached.set(`${i}`, i, { ttl: "1 minute" })
-        yield* clock.set(-hour)
-        yield* TestClock.adjust("62 seconds")
-        expect(yield* Cached.stats).toMatchObject({ size: 0 })
-      })))
+  withClock("delays no removal of what has ended", function*(clock) {
+    for (let i = 0; i < 10; i++) yield* Cached.set(`${i}`, i, { ttl: "1 minute" })
+    yield* clock.set(-hour)
+    yield* TestClock.adjust("62 seconds")
+    expect(yield* Cached.stats).toMatchObject({ size: 0 })
+  })
 
-  it.effect("keeps no counter longer, nor removes one sooner", () =>
-    within(layer, (clock) =>
-      Effect.gen(function*() {
-        const hits = Cached.counter("hits")
-        yield* hits.increment({ ttl: "1 minute" })
-        yield* TestClock.adjust("30 seconds")
-        yield* clock.set(-hour)
-        expect(yield* hits.increment({ ttl: "1 minute" })).toBe(2)
-        expect(yield* hits.expiresIn).toEqual(Option.some(Duration.seconds(30)))
-        yield* TestClock.adjust("29 seconds")
-        expect(yield* hits.get).toBe(2)
-        yield* TestClock.adjust("1 second")
-        expect(yield* hits.get).toBe(0)
-      })))
+  withClock("keeps no counter longer, nor removes one sooner", function*(clock) {
+    const hits = Cached.counter("hits")
+    yield* hits.increment({ ttl: "1 minute" })
+    yield* TestClock.adjust("30 seconds")
+    yield* clock.set(-hour)
+    expect(yield* hits.increment({ ttl: "1 minute" })).toBe(2)
+    expect(yield* hits.expiresIn).toEqual(Option.some(Duration.seconds(30)))
+    yield* TestClock.adjust("29 seconds")
+    expect(yield* hits.get).toBe(2)
+    yield* TestClock.adjust("1 second")
+    expect(yield* hits.get).toBe(0)
+  })
 
-  it.effect("shows the times that the clock would have shown", () =>
-    within(layer, (clock) =>
-      Effect.gen(function*() {
-        yield* Cached.set("k", 1, { ttl: "1 minute" })
-        const before = Option.getOrThrow(yield* Cached.getEntry("k"))
-        yield* clock.set(-hour)
-        const after = Option.getOrThrow(yield* Cached.getEntry("k"))
-        expect([after.createdAt, after.expiresAt]).toEqual([before.createdAt - hour, before.expiresAt - hour])
-      })))
+  withClock("shows the times that the clock would have shown", function*(clock) {
+    yield* Cached.set("k", 1, { ttl: "1 minute" })
+    const before = Option.getOrThrow(yield* Cached.getEntry("k"))
+    yield* clock.set(-hour)
+    const after = Option.getOrThrow(yield* Cached.getEntry("k"))
+    expect([after.createdAt, after.expiresAt]).toEqual([before.createdAt - hour, before.expiresAt - hour])
+  })
 
-  it.effect("a hit reads the monotonic clock about once a second", () =>
-    within(layer, (clock) =>
-      Effect.gen(function*() {
-        const get = Effect.succeed(1).pipe(Cached.ttl("k", { ttl: "1 hour" }))
-        yield* get
-        const before = clock.looks()
-        for (let i = 0; i < 100; i++) yield* get
-        expect(clock.looks()).toBe(before)
-      })))
+  withClock("a hit reads the monotonic clock about once a second", function*(clock) {
+    const get = Effect.succeed(1).pipe(Cached.ttl("k", { ttl: "1 hour" }))
+    yield* get
+    const before = clock.looks()
+    for (let i = 0; i < 100; i++) yield* get
+    expect(clock.looks()).toBe(before)
+  })
 })
 
 describe("a store that two machines share", () => {
@@ -434,101 +410,92 @@ describe("a store that two machines share", () => {
       return counts.started
     }).pipe(Effect.scoped)
 
-  it.effect.each([[clocks.aheadMillis, 1], [clocks.aheadMillis + 1, 2]] as const)(
+  test.each([[clocks.aheadMillis, 1], [clocks.aheadMillis + 1, 2]] as const)(
     "%i ms apart load a key %i times",
-    ([apart, loads]) =>
-      Effect.gen(function*() {
-        expect(yield* loadsAt(apart, {})).toBe(loads)
-        expect(yield* loadsAt(apart, { memory: false })).toBe(loads)
-      })
+    function*([apart, loads]) {
+      expect(yield* loadsAt(apart, {})).toBe(loads)
+      expect(yield* loadsAt(apart, { memory: false })).toBe(loads)
+    }
   )
 
-  it.effect("lets an entry of a machine that is 5 seconds ahead live no longer than its ttl", () =>
-    Effect.gen(function*() {
-      const store = Layer.succeed(Store.Store, MemoryStore.make())
-      const layer = Layer.fresh(Layer.provide(CacheLayer.layer(), store))
+  test("lets an entry of a machine that is 5 seconds ahead live no longer than its ttl", function*() {
+    const store = Layer.succeed(Store.Store, MemoryStore.make())
+    const layer = Layer.fresh(Layer.provide(CacheLayer.layer(), store))
+    yield* TestClock.setTime(100 * hour)
+    const { clock, set } = yield* wallAndMonotonic
+    yield* set(5000)
+    yield* Cached.set("k", 1, { ttl: "1 minute" }).pipe(
+      Effect.provide(layer),
+      Effect.provideService(Clock.Clock, clock)
+    )
+    const found = Option.getOrThrow(yield* Effect.provide(Cached.getEntry("k"), layer))
+    expect([found.createdAt, found.expiresAt]).toEqual([100 * hour, 100 * hour + minute])
+  })
+
+  test.each(caches.filter(({ store }) => store))(
+    "holds nothing of the future that a condition sees: $name",
+    function*({ layer }) {
       yield* TestClock.setTime(100 * hour)
       const { clock, set } = yield* wallAndMonotonic
-      yield* set(5000)
-      yield* Cached.set("k", 1, { ttl: "1 minute" }).pipe(
-        Effect.provide(layer),
-        Effect.provideService(Clock.Clock, clock)
-      )
-      const found = Option.getOrThrow(yield* Effect.provide(Cached.getEntry("k"), layer))
-      expect([found.createdAt, found.expiresAt]).toEqual([100 * hour, 100 * hour + minute])
-    }))
-
-  it.effect.each(caches.filter(({ store }) => store))(
-    "holds nothing of the future that a condition sees: $name",
-    ({ layer }) =>
-      Effect.gen(function*() {
-        yield* TestClock.setTime(100 * hour)
-        const { clock, set } = yield* wallAndMonotonic
-        yield* Effect.gen(function*() {
-          yield* set(hour)
-          yield* Cached.set("k", 1, { ttl: "1 minute" })
-          yield* set(-hour)
-          expect(yield* Cached.set("k", 2, { ttl: "1 minute", ifAbsent: true })).toBe(true)
-        }).pipe(Effect.provide(layer({ capacity: 1 })), Effect.provideService(Clock.Clock, clock))
-      })
+      yield* Effect.gen(function*() {
+        yield* set(hour)
+        yield* Cached.set("k", 1, { ttl: "1 minute" })
+        yield* set(-hour)
+        expect(yield* Cached.set("k", 2, { ttl: "1 minute", ifAbsent: true })).toBe(true)
+      }).pipe(Effect.provide(layer({ capacity: 1 })), Effect.provideService(Clock.Clock, clock))
+    }
   )
 })
 
-it.effect("a clock that is set back while a value is set does not prolong its lifetime", () =>
-  Effect.gen(function*() {
+test("a clock that is set back while a value is set does not prolong its lifetime", function*() {
+  yield* TestClock.setTime(100 * hour)
+  const { clock, set } = yield* wallAndMonotonic
+  const store = MemoryStore.make()
+  const slow: Store.Store = {
+    ...store,
+    getUnsafe: undefined,
+    get: (id, tags) => Effect.delay(store.get(id, tags), 100)
+  }
+  const layer = Layer.provide(CacheLayer.layer(), Layer.succeed(Store.Store, slow))
+  yield* Effect.gen(function*() {
+    const setting = yield* start(Cached.set("k", 1, { ttl: "1 minute", keepTtl: true }))
+    yield* TestClock.adjust(50)
+    yield* set(-hour)
+    yield* TestClock.adjust(50)
+    yield* Fiber.join(setting)
+    yield* TestClock.adjust(minute - 100)
+    expect(yield* taking(100, Cached.getOption("k"))).toEqual(Option.none())
+  }).pipe(Effect.provide(layer), Effect.provideService(Clock.Clock, clock))
+})
+
+test.each(["life", "default", "age"] as const)(
+  "a clock that is set back while a load runs does not prolong what it inherits: %s",
+  function*(inherit) {
     yield* TestClock.setTime(100 * hour)
     const { clock, set } = yield* wallAndMonotonic
-    const store = MemoryStore.make()
-    const slow: Store.Store = {
-      ...store,
-      getUnsafe: undefined,
-      get: (id, tags) => Effect.delay(store.get(id, tags), 100)
-    }
-    const layer = Layer.provide(CacheLayer.layer(), Layer.succeed(Store.Store, slow))
+    let loads = 0
+    const part = Cached.ttl(Effect.succeed("part"), "part", { ttl: "1 minute" })
+    const whole = Cached.ttl(
+      Effect.suspend(() => {
+        loads++
+        return Effect.delay(Effect.as(Effect.andThen(part, Effect.sleep(100)), loads), 1)
+      }),
+      "whole",
+      { ttl: "2 minutes", ...inherit === "default" ? {} : { inherit } }
+    )
     yield* Effect.gen(function*() {
-      const setting = yield* start(Cached.set("k", 1, { ttl: "1 minute", keepTtl: true }))
+      yield* part
+      yield* TestClock.adjust(minute / 2)
+      const loading = yield* start(whole)
       yield* TestClock.adjust(50)
       yield* set(-hour)
-      yield* TestClock.adjust(50)
-      yield* Fiber.join(setting)
-      yield* TestClock.adjust(minute - 100)
-      const found = yield* start(Cached.getOption("k"))
-      yield* TestClock.adjust(100)
-      expect(yield* Fiber.join(found)).toEqual(Option.none())
-    }).pipe(Effect.provide(layer), Effect.provideService(Clock.Clock, clock))
-  }))
-
-it.effect.each(["life", "default", "age"] as const)(
-  "a clock that is set back while a load runs does not prolong what it inherits: %s",
-  (inherit) =>
-    Effect.gen(function*() {
-      yield* TestClock.setTime(100 * hour)
-      const { clock, set } = yield* wallAndMonotonic
-      let loads = 0
-      const part = Cached.ttl(Effect.succeed("part"), "part", { ttl: "1 minute" })
-      const whole = Cached.ttl(
-        Effect.suspend(() => {
-          loads++
-          return Effect.delay(Effect.as(Effect.andThen(part, Effect.sleep(100)), loads), 1)
-        }),
-        "whole",
-        { ttl: "2 minutes", ...inherit === "default" ? {} : { inherit } }
-      )
-      yield* Effect.gen(function*() {
-        yield* part
-        yield* TestClock.adjust(minute / 2)
-        const loading = yield* start(whole)
-        yield* TestClock.adjust(50)
-        yield* set(-hour)
-        yield* TestClock.adjust(51)
-        expect(yield* Fiber.join(loading)).toBe(1)
-        const left = inherit === "age" ? 1.5 * minute : minute / 2
-        yield* TestClock.adjust(left - 200)
-        expect(yield* whole).toBe(1)
-        yield* TestClock.adjust(200)
-        const again = yield* start(whole)
-        yield* TestClock.adjust(101)
-        expect(yield* Fiber.join(again)).toBe(2)
-      }).pipe(Effect.provide(CacheLayer.memory()), Effect.provideService(Clock.Clock, clock))
-    })
+      yield* TestClock.adjust(51)
+      expect(yield* Fiber.join(loading)).toBe(1)
+      const left = inherit === "age" ? 1.5 * minute : minute / 2
+      yield* TestClock.adjust(left - 200)
+      expect(yield* whole).toBe(1)
+      yield* TestClock.adjust(200)
+      expect(yield* taking(101, whole)).toBe(2)
+    }).pipe(Effect.provide(CacheLayer.memory()), Effect.provideService(Clock.Clock, clock))
+  }
 )

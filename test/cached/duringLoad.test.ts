@@ -12,9 +12,10 @@ import {
   type Strategy
 } from "effect-cached"
 import { TestClock } from "effect/testing"
-import { caches, fakeStore, over, settle, start, within } from "../support/caches.ts"
+import { caches, fakeStore, over, settle, start, started, within } from "../support/caches.ts"
 import { listenersOf } from "../support/listeners.ts"
 import { made } from "../support/strategies.ts"
+import { test } from "../support/tests.ts"
 
 class Page extends CacheKey.Class<Page>()("Page", { payload: { n: Schema.Int }, success: Schema.String }) {}
 class Other extends CacheKey.Class<Other>()("Other", { payload: { n: Schema.Int }, success: Schema.String }) {}
@@ -53,12 +54,22 @@ const after = (millis: number) => TestClock.adjust(millis)
 /** The result of an effect for which no time has to pass. */
 const read = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
   Effect.gen(function*() {
-    const fiber = yield* start(effect)
-    yield* settle
+    const fiber = yield* started(effect)
     return fiber.pollUnsafe() === undefined
       ? yield* Effect.die(new Error("it waits still"))
       : yield* Fiber.join(fiber)
   })
+
+/** Tests of a cache, which is closed while the clock moves on. */
+const testsOver = (cache: (typeof caches)[number]) => {
+  const inCache = <A, E>(use: Effect.Effect<A, E, Caching.Caching | Scope.Scope>) =>
+    Effect.scoped(within(cache.layer(), use))
+  const withCache = (
+    title: string,
+    program: () => Generator<Effect.Effect<any, any, Caching.Caching | Scope.Scope>, unknown, never>
+  ) => it.effect(title, () => inCache(Effect.gen(program)))
+  return { inCache, withCache }
+}
 
 const entryOf = (k: Page) => Effect.map(Cached.getEntry(k), Option.getOrUndefined)
 
@@ -68,62 +79,57 @@ const strategies = [
   ["failover", { strategy: "failover", ttl: "10 minutes" }]
 ] as const
 
-it.effect("a load that finds no previous value finds none again, whatever another process writes", () =>
-  Effect.gen(function*() {
-    const fake = fakeStore()
-    const there = yield* Layer.build(Layer.fresh(over(fake)))
-    const told: Array<Previous> = []
-    const page = Cached.fn(Page, () =>
-      Effect.gen(function*() {
-        told.push(yield* Cached.previous(Page))
-        yield* Effect.provide(Cached.set(key, "theirs"), there)
-        told.push(yield* Cached.previous(Page))
-        return "ours"
-      }), { ttl: "1 hour" })
-    expect(yield* Effect.provide(CachePolicy.refresh(page({ n: 1 })), over(fake))).toBe("ours")
-    expect(told).toEqual([Option.none(), Option.none()])
-  }).pipe(Effect.scoped))
+test("a load that finds no previous value finds none again, whatever another process writes", function*() {
+  const fake = fakeStore()
+  const there = yield* Layer.build(Layer.fresh(over(fake)))
+  const told: Array<Previous> = []
+  const page = Cached.fn(Page, () =>
+    Effect.gen(function*() {
+      told.push(yield* Cached.previous(Page))
+      yield* Effect.provide(Cached.set(key, "theirs"), there)
+      told.push(yield* Cached.previous(Page))
+      return "ours"
+    }), { ttl: "1 hour" })
+  expect(yield* Effect.provide(CachePolicy.refresh(page({ n: 1 })), over(fake))).toBe("ours")
+  expect(told).toEqual([Option.none(), Option.none()])
+})
 
 for (const cache of caches) {
   describe(`inside a load, over ${cache.name}`, () => {
-    const inCache = <A, E>(
-      use: Effect.Effect<A, E, Caching.Caching | Scope.Scope>,
-      options?: CacheLayer.MemoryOptions
-    ) => Effect.scoped(within(cache.layer(options), use))
+    const { inCache, withCache } = testsOver(cache)
 
     for (const [name, strategy] of strategies) {
-      it.effect(`${name}: previous is the stale value, notModified starts its life again`, () =>
-        inCache(Effect.gen(function*() {
-          const source = origin()
-          const page = Cached.withStrategy(source.load, key, { strategy })
-          expect(yield* read(page)).toBe("value a")
-          expect(source.previous).toEqual(Option.none())
-          yield* after(60_000)
-          expect(yield* read(page)).toBe("value a")
-          yield* settle
-          const softExpiresAt = name === "failover" ? 600_000 : 60_000
-          expect(source.previous).toEqual(Option.some({ value: "value a", etag: "a", createdAt: 0, softExpiresAt }))
-          expect(yield* entryOf(key)).toMatchObject({
-            value: "value a",
-            etag: "a",
-            createdAt: 60_000,
-            expiresAt: 660_000
-          })
-          // And once more, from the renewed one.
-          yield* after(590_000)
-          expect(yield* read(page)).toBe("value a")
-          yield* settle
-          expect(source.told).toEqual([undefined, "a", "a"])
-          expect((yield* entryOf(key))?.createdAt).toBe(650_000)
+      withCache(`${name}: previous is the stale value, notModified starts its life again`, function*() {
+        const source = origin()
+        const page = Cached.withStrategy(source.load, key, { strategy })
+        expect(yield* read(page)).toBe("value a")
+        expect(source.previous).toEqual(Option.none())
+        yield* after(60_000)
+        expect(yield* read(page)).toBe("value a")
+        yield* settle
+        const softExpiresAt = name === "failover" ? 600_000 : 60_000
+        expect(source.previous).toEqual(Option.some({ value: "value a", etag: "a", createdAt: 0, softExpiresAt }))
+        expect(yield* entryOf(key)).toMatchObject({
+          value: "value a",
+          etag: "a",
+          createdAt: 60_000,
+          expiresAt: 660_000
+        })
+        // And once more, from the renewed one.
+        yield* after(590_000)
+        expect(yield* read(page)).toBe("value a")
+        yield* settle
+        expect(source.told).toEqual([undefined, "a", "a"])
+        expect((yield* entryOf(key))?.createdAt).toBe(650_000)
 
-          source.version = "b"
-          yield* after(60_000)
-          yield* read(page)
-          yield* settle
-          yield* after(1000)
-          expect(yield* read(page)).toBe("value b")
-          expect((yield* entryOf(key))?.etag).toBe("b")
-        })))
+        source.version = "b"
+        yield* after(60_000)
+        yield* read(page)
+        yield* settle
+        yield* after(1000)
+        expect(yield* read(page)).toBe("value b")
+        expect((yield* entryOf(key))?.etag).toBe("b")
+      })
     }
 
     if (cache.memory) {
@@ -142,14 +148,12 @@ for (const cache of caches) {
             const source = origin()
             source.inside = Effect.sleep(1000)
             const page = Cached.withStrategy(source.load, key, { strategy })
-            const first = yield* start(page)
-            yield* settle
+            const first = yield* started(page)
             yield* after(1000)
             yield* Fiber.join(first)
             for (let i = 0; i < 2; i++) {
               yield* after(2000)
-              const reader = yield* start(page)
-              yield* settle
+              const reader = yield* started(page)
               if (reader.pollUnsafe() === undefined) yield* after(1000)
               yield* settle
               expect(reader.pollUnsafe()).toEqual(Exit.succeed("value a"))
@@ -161,21 +165,20 @@ for (const cache of caches) {
       )
     }
 
-    it.effect("previous is what a refresh by its caller replaces, also where only the store has it", () =>
-      inCache(Effect.gen(function*() {
-        const source = origin()
-        const page = Cached.fn(Page, () => source.load, { ttl: "1 hour" })
-        yield* read(page({ n: 1 }))
-        yield* after(1000)
-        expect(yield* read(page.refresh({ n: 1 }))).toBe("value a")
-        expect(source.told).toEqual([undefined, "a"])
-        yield* after(1000)
-        expect(yield* read(CachePolicy.refresh(page({ n: 1 })))).toBe("value a")
-        expect(yield* entryOf(key)).toMatchObject({ etag: "a", createdAt: 2000, expiresAt: 3_602_000 })
-        // A read that does not read the cache gets no previous value.
-        yield* read(CachePolicy.disable("get")(page({ n: 1 })))
-        expect(source.told).toEqual([undefined, "a", "a", undefined])
-      })))
+    withCache("previous is what a refresh by its caller replaces, also where only the store has it", function*() {
+      const source = origin()
+      const page = Cached.fn(Page, () => source.load, { ttl: "1 hour" })
+      yield* read(page({ n: 1 }))
+      yield* after(1000)
+      expect(yield* read(page.refresh({ n: 1 }))).toBe("value a")
+      expect(source.told).toEqual([undefined, "a"])
+      yield* after(1000)
+      expect(yield* read(CachePolicy.refresh(page({ n: 1 })))).toBe("value a")
+      expect(yield* entryOf(key)).toMatchObject({ etag: "a", createdAt: 2000, expiresAt: 3_602_000 })
+      // A read that does not read the cache gets no previous value.
+      yield* read(CachePolicy.disable("get")(page({ n: 1 })))
+      expect(source.told).toEqual([undefined, "a", "a", undefined])
+    })
 
     it.effect.each([
       ["ttl", { ttl: "1 hour" }],
@@ -198,8 +201,9 @@ for (const cache of caches) {
         }))
     )
 
-    it.effect("there is no previous for what is expired, invalidated, removed by its tag, or was never there", () =>
-      inCache(Effect.gen(function*() {
+    withCache(
+      "there is no previous for what is expired, invalidated, removed by its tag, or was never there",
+      function*() {
         const source = origin()
         const page = Cached.softTtl(source.load, key, { ttl: "10 minutes", softTtl: "1 minute", tags: ["t"] })
         yield* read(page)
@@ -215,10 +219,12 @@ for (const cache of caches) {
         yield* read(page)
         expect(source.told).toEqual(Array(6).fill(undefined))
         expect(yield* read(page)).toBe("value a")
-      })))
+      }
+    )
 
-    it.effect("a caller that asks for copies gets one of previous too: a load that changes it changes nothing that is cached", () =>
-      inCache(Effect.gen(function*() {
+    withCache(
+      "a caller that asks for copies gets one of previous too: a load that changes it changes nothing that is cached",
+      function*() {
         class List extends CacheKey.Class<List>()("List", { success: Schema.mutable(Schema.Array(Schema.Int)) }) {}
         const load = Effect.gen(function*() {
           const previous = yield* Cached.previous(List)
@@ -235,35 +241,35 @@ for (const cache of caches) {
         yield* read(list)
         yield* after(60_000)
         expect(yield* read(list)).toEqual([1])
-      })))
+      }
+    )
 
-    it.effect("each of two loads, one in the other, has its own previous, and its own end", () =>
-      inCache(Effect.gen(function*() {
-        const seen: Array<unknown> = []
-        const inner = Effect.gen(function*() {
-          seen.push(["inner", Option.getOrUndefined(yield* Cached.previous(Other))?.value])
-          seen.push(["inner of Page", yield* Cached.previous(Page)])
-          return Option.isSome(yield* Cached.previous(Other)) ? yield* Cached.notModified : "inner"
-        }).pipe(Cached.ttl(new Other({ n: 1 }), { ttl: "1 hour" }))
-        const outer = Effect.gen(function*() {
-          seen.push(["outer", Option.getOrUndefined(yield* Cached.previous(Page))?.value])
-          seen.push(["outer of Other", yield* Cached.previous(Other)])
-          return `outer, ${yield* CachePolicy.refresh(inner)}, ${seen.length}`
-        }).pipe(Cached.ttl(key, { ttl: "1 hour" }))
-        expect(yield* read(outer)).toBe("outer, inner, 4")
-        expect(yield* read(CachePolicy.refresh(outer))).toBe("outer, inner, 8")
-        const none = Option.none()
-        expect(seen).toEqual([
-          ["outer", undefined],
-          ["outer of Other", none],
-          ["inner", undefined],
-          ["inner of Page", none],
-          ["outer", "outer, inner, 4"],
-          ["outer of Other", none],
-          ["inner", "inner"],
-          ["inner of Page", none]
-        ])
-      })))
+    withCache("each of two loads, one in the other, has its own previous, and its own end", function*() {
+      const seen: Array<unknown> = []
+      const inner = Effect.gen(function*() {
+        seen.push(["inner", Option.getOrUndefined(yield* Cached.previous(Other))?.value])
+        seen.push(["inner of Page", yield* Cached.previous(Page)])
+        return Option.isSome(yield* Cached.previous(Other)) ? yield* Cached.notModified : "inner"
+      }).pipe(Cached.ttl(new Other({ n: 1 }), { ttl: "1 hour" }))
+      const outer = Effect.gen(function*() {
+        seen.push(["outer", Option.getOrUndefined(yield* Cached.previous(Page))?.value])
+        seen.push(["outer of Other", yield* Cached.previous(Other)])
+        return `outer, ${yield* CachePolicy.refresh(inner)}, ${seen.length}`
+      }).pipe(Cached.ttl(key, { ttl: "1 hour" }))
+      expect(yield* read(outer)).toBe("outer, inner, 4")
+      expect(yield* read(CachePolicy.refresh(outer))).toBe("outer, inner, 8")
+      const none = Option.none()
+      expect(seen).toEqual([
+        ["outer", undefined],
+        ["outer of Other", none],
+        ["inner", undefined],
+        ["inner of Page", none],
+        ["outer", "outer, inner, 4"],
+        ["outer of Other", none],
+        ["inner", "inner"],
+        ["inner of Page", none]
+      ])
+    })
 
     const nothing = Effect.gen(function*() {
       expect(yield* Cached.previous(Other)).toEqual(Option.none())
@@ -342,10 +348,7 @@ const handlers: Record<
 
 for (const cache of caches) {
   describe(`notModified, over ${cache.name}`, () => {
-    const inCache = <A, E>(
-      use: Effect.Effect<A, E, Caching.Caching | Scope.Scope>,
-      options?: CacheLayer.MemoryOptions
-    ) => Effect.scoped(within(cache.layer(options), use))
+    const { inCache, withCache } = testsOver(cache)
 
     it.effect.each(Object.keys(handlers))(
       "ends the load past %s, whose handlers do not run; its finalizers do",
@@ -375,38 +378,35 @@ for (const cache of caches) {
         }))
     )
 
-    it.effect("ends what may not be interrupted as soon as it may", () =>
-      inCache(Effect.gen(function*() {
-        yield* Cached.set(key, "old", { ttl: "1 minute" })
-        let handled = 0
-        const load = Cached.notModified.pipe(
-          Effect.ensuring(Effect.yieldNow),
-          Effect.catchCause(() => Effect.succeed("inside")),
-          Effect.uninterruptible,
-          Effect.tap(() => Effect.sync(() => handled++))
-        )
-        expect(yield* read(CachePolicy.refresh(Cached.ttl(load, key, { ttl: "1 hour" })))).toBe("old")
-        expect(handled).toBe(0)
-        expect((yield* entryOf(key))?.expiresAt).toBe(3_600_000)
-      })))
+    withCache("ends what may not be interrupted as soon as it may", function*() {
+      yield* Cached.set(key, "old", { ttl: "1 minute" })
+      let handled = 0
+      const load = Cached.notModified.pipe(
+        Effect.ensuring(Effect.yieldNow),
+        Effect.catchCause(() => Effect.succeed("inside")),
+        Effect.uninterruptible,
+        Effect.tap(() => Effect.sync(() => handled++))
+      )
+      expect(yield* read(CachePolicy.refresh(Cached.ttl(load, key, { ttl: "1 hour" })))).toBe("old")
+      expect(handled).toBe(0)
+      expect((yield* entryOf(key))?.expiresAt).toBe(3_600_000)
+    })
 
-    it.effect("all waiting callers get the value that is kept", () =>
-      inCache(Effect.gen(function*() {
-        const source = origin()
-        source.inside = Effect.sleep(1000)
-        const page = Cached.softTtl(source.load, key, { ttl: "10 minutes", softTtl: "1 minute" })
-        yield* start(page)
-        yield* settle
-        yield* after(1000)
-        yield* after(60_000)
-        const readers = yield* Effect.all(Array(5).fill(start(page))) as Effect.Effect<Array<Fiber.Fiber<string>>>
-        yield* settle
-        yield* after(1000)
-        yield* settle
-        expect(readers.map((reader) => reader.pollUnsafe())).toEqual(Array(5).fill(Exit.succeed("value a")))
-        expect(source.loads).toBe(2)
-        expect((yield* entryOf(key))?.createdAt).toBe(62_000)
-      })))
+    withCache("all waiting callers get the value that is kept", function*() {
+      const source = origin()
+      source.inside = Effect.sleep(1000)
+      const page = Cached.softTtl(source.load, key, { ttl: "10 minutes", softTtl: "1 minute" })
+      yield* started(page)
+      yield* after(1000)
+      yield* after(60_000)
+      const readers = yield* Effect.all(Array(5).fill(start(page))) as Effect.Effect<Array<Fiber.Fiber<string>>>
+      yield* settle
+      yield* after(1000)
+      yield* settle
+      expect(readers.map((reader) => reader.pollUnsafe())).toEqual(Array(5).fill(Exit.succeed("value a")))
+      expect(source.loads).toBe(2)
+      expect((yield* entryOf(key))?.createdAt).toBe(62_000)
+    })
 
     const meanwhile: Array<[string, Effect.Effect<unknown, never, Caching.Caching>, string | undefined]> = [
       ["invalidate", Cached.invalidate(key), undefined],
@@ -435,8 +435,7 @@ for (const cache of caches) {
             })
             const page = Cached.ttl(load, key, { ttl: "1 hour", tags: ["t"] })
             yield* read(page)
-            const reader = yield* start(CachePolicy.refresh(page))
-            yield* settle
+            const reader = yield* started(CachePolicy.refresh(page))
             yield* read(change)
             yield* Deferred.succeed(gate, undefined)
             yield* settle
@@ -464,8 +463,7 @@ for (const cache of caches) {
         const page = Cached.softTtl(load, key, { ttl: "10 minutes", softTtl: "1 minute", tags: ["t"] })
         yield* read(page)
         yield* after(60_000)
-        const reader = yield* start(page)
-        yield* settle
+        const reader = yield* started(page)
         yield* read(change)
         yield* Deferred.succeed(gate, undefined)
         yield* settle
@@ -473,8 +471,9 @@ for (const cache of caches) {
         expect(told).toEqual([false, false])
       })))
 
-    it.effect("a caller that comes after a tag of the kept value was invalidated gets a new one, stored or not", () =>
-      inCache(Effect.gen(function*() {
+    withCache(
+      "a caller that comes after a tag of the kept value was invalidated gets a new one, stored or not",
+      function*() {
         const gate = yield* Deferred.make<void>()
         let loads = 0
         const load = Effect.gen(function*() {
@@ -486,234 +485,217 @@ for (const cache of caches) {
         })
         const page = CachePolicy.refresh(Cached.ttl(load, key, { ttl: "1 hour" }))
         yield* read(page)
-        const before = yield* start(page)
-        yield* settle
+        const before = yield* started(page)
         yield* read(Cached.invalidate({ tag: "late" }))
-        const late = yield* start(page)
-        yield* settle
+        const late = yield* started(page)
         yield* Deferred.succeed(gate, undefined)
         yield* settle
         expect(before.pollUnsafe()).toEqual(Exit.succeed("value 1"))
         expect(late.pollUnsafe()).toEqual(Exit.succeed("value 3"))
-      })))
+      }
+    )
 
-    it.effect("a refresh whose finalizers do not end in time has failed, and keeps nothing", () =>
-      inCache(Effect.gen(function*() {
-        const source = origin()
-        const page = Cached.refreshAhead(source.load, key, { ttl: "1 hour", refreshAfter: "1 minute" })
-        yield* read(page)
-        yield* after(60_000)
-        const hanging = Cached.refreshAhead(Effect.ensuring(Cached.notModified, Effect.sleep("2 minutes")), key, {
-          ttl: "1 hour",
-          refreshAfter: "1 minute"
-        })
-        yield* read(hanging)
-        yield* settle
-        yield* after(120_000)
-        yield* settle
-        expect(yield* entryOf(key)).toMatchObject({ value: "value a", createdAt: 0 })
-        expect(yield* Cached.stats).toMatchObject({ loads: 2, loadFailures: 1 })
-      })))
+    withCache("a refresh whose finalizers do not end in time has failed, and keeps nothing", function*() {
+      const source = origin()
+      const page = Cached.refreshAhead(source.load, key, { ttl: "1 hour", refreshAfter: "1 minute" })
+      yield* read(page)
+      yield* after(60_000)
+      const hanging = Cached.refreshAhead(Effect.ensuring(Cached.notModified, Effect.sleep("2 minutes")), key, {
+        ttl: "1 hour",
+        refreshAfter: "1 minute"
+      })
+      yield* read(hanging)
+      yield* settle
+      yield* after(120_000)
+      yield* settle
+      expect(yield* entryOf(key)).toMatchObject({ value: "value a", createdAt: 0 })
+      expect(yield* Cached.stats).toMatchObject({ loads: 2, loadFailures: 1 })
+    })
 
-    it.effect("is a defect that says what to do where there is nothing to keep, and nothing is stored", () =>
-      inCache(Effect.gen(function*() {
-        const page = Cached.ttl(Cached.notModified, key, { ttl: "1 hour" })
-        const exit = yield* read(Effect.exit(page))
-        expect(exit).toEqual(Exit.die(expect.any(CacheError.CacheConfigError)))
-        expect(String(exit)).toContain("Check Cached.previous first")
-        expect(yield* read(Cached.has(key))).toBe(false)
-        expect(String(yield* Effect.exit(Cached.notModified))).toContain("outside a load")
-        // A failure that is stored is no value to keep.
-        const failed = Cached.ttl(Effect.fail("down"), "k", { ttl: "1 hour", when: () => true })
-        yield* read(Effect.exit(failed))
-        const kept = Cached.ttl(Cached.notModified, "k", { ttl: "1 hour" })
-        expect(String(yield* read(Effect.exit(CachePolicy.refresh(kept))))).toContain("Check Cached.previous first")
-      })))
+    withCache("is a defect that says what to do where there is nothing to keep, and nothing is stored", function*() {
+      const page = Cached.ttl(Cached.notModified, key, { ttl: "1 hour" })
+      const exit = yield* read(Effect.exit(page))
+      expect(exit).toEqual(Exit.die(expect.any(CacheError.CacheConfigError)))
+      expect(String(exit)).toContain("Check Cached.previous first")
+      expect(yield* read(Cached.has(key))).toBe(false)
+      expect(String(yield* Effect.exit(Cached.notModified))).toContain("outside a load")
+      // A failure that is stored is no value to keep.
+      const failed = Cached.ttl(Effect.fail("down"), "k", { ttl: "1 hour", when: () => true })
+      yield* read(Effect.exit(failed))
+      const kept = Cached.ttl(Cached.notModified, "k", { ttl: "1 hour" })
+      expect(String(yield* read(Effect.exit(CachePolicy.refresh(kept))))).toContain("Check Cached.previous first")
+    })
 
-    it.effect("keeps the value that previous has returned, also when it expires during the load", () =>
-      inCache(Effect.gen(function*() {
-        const source = origin()
-        const page = Cached.softTtl(source.load, key, { ttl: "2 minutes", softTtl: "1 minute" })
-        yield* read(page)
-        source.inside = Effect.sleep("90 seconds")
-        yield* after(60_000)
-        const reader = yield* start(page)
-        yield* settle
-        yield* after(90_000)
-        yield* settle
-        expect(reader.pollUnsafe()).toEqual(Exit.succeed("value a"))
-        expect((yield* entryOf(key))?.createdAt).toBe(150_000)
-      })))
+    withCache("keeps the value that previous has returned, also when it expires during the load", function*() {
+      const source = origin()
+      const page = Cached.softTtl(source.load, key, { ttl: "2 minutes", softTtl: "1 minute" })
+      yield* read(page)
+      source.inside = Effect.sleep("90 seconds")
+      yield* after(60_000)
+      const reader = yield* started(page)
+      yield* after(90_000)
+      yield* settle
+      expect(reader.pollUnsafe()).toEqual(Exit.succeed("value a"))
+      expect((yield* entryOf(key))?.createdAt).toBe(150_000)
+    })
 
-    it.effect("asks functions of the outcome about the value that is kept", () =>
-      inCache(Effect.gen(function*() {
-        const source = origin()
-        const asked: Array<unknown> = []
-        const page = Cached.softTtl(source.load, key, {
-          softTtl: "1 minute",
-          when: (exit) => asked.push(["when", Exit.isSuccess(exit) && exit.value]) > 0,
-          ttl: (exit) => asked.push(["ttl", Exit.isSuccess(exit) && exit.value]) > 2 ? "3 minutes" : "2 minutes",
-          tags: (exit) => [Exit.isSuccess(exit) ? exit.value : "failed"],
-          minLoad: "0 millis"
-        })
-        source.inside = Effect.sleep(10)
-        const once = Effect.gen(function*() {
-          const reader = yield* start(page)
-          yield* settle
-          yield* after(10)
-          yield* settle
-          return reader.pollUnsafe()
-        })
-        yield* once
-        yield* after(60_000)
-        // `minLoad` keeps what is loaded too quickly out of the cache, not what is renewed quickly
-        source.inside = Effect.void
-        expect(yield* once).toEqual(Exit.succeed("value a"))
-        expect(asked).toEqual([["when", "value a"], ["ttl", "value a"], ["when", "value a"], ["ttl", "value a"]])
-        const entry = yield* entryOf(key)
-        expect(entry).toMatchObject({ createdAt: 60_010, expiresAt: 240_010 })
-        expect(entry?.tags).toContain("value a")
-      })))
-
-    it.effect("keeps ETag and tags, unless the load has named others", () =>
-      inCache(Effect.gen(function*() {
-        const says: Array<Cached.Annotations> = [
-          { etag: "1", tags: ["a"] },
-          {},
-          { etag: "2" },
-          { tags: ["b"] },
-          { ttl: "5 minutes" }
-        ]
-        const load = Effect.gen(function*() {
-          yield* Cached.annotate(says.shift()!)
-          return Option.isSome(yield* Cached.previous(Page)) ? yield* Cached.notModified : "value"
-        })
-        const page = Cached.ttl(load, key, { ttl: "1 hour", tags: ["t"] })
-        const own = (yield* Effect.andThen(Cached.set(key, "", { tags: [] }), entryOf(key)))!.tags
-        yield* Cached.invalidate(key)
-        const known = Effect.map(
-          Effect.andThen(read(CachePolicy.refresh(page)), entryOf(key)),
-          (entry) => [entry!.etag, entry!.tags.filter((tag) => !own.includes(tag)).join(), entry!.expiresAt]
-        )
-        expect(yield* known).toEqual(["1", "t,a", 3_600_000])
-        expect(yield* known).toEqual(["1", "t,a", 3_600_000])
-        expect(yield* known).toEqual(["2", "t,a", 3_600_000])
-        expect(yield* known).toEqual(["2", "t,b", 3_600_000])
-        expect(yield* known).toEqual(["2", "t,b", 300_000])
-        yield* Cached.invalidate({ tag: "a" })
-        expect(yield* Cached.has(key)).toBe(true)
-        yield* Cached.invalidate({ tag: "b" })
-        expect(yield* Cached.has(key)).toBe(false)
-      })))
-
-    it.effect("stores the value when its caller leaves while the load ends", () =>
-      inCache(Effect.gen(function*() {
-        yield* after(1000)
-        yield* Cached.set(key, "old", { ttl: "1 minute" })
-        const page = Cached.ttl(Effect.ensuring(Cached.notModified, Effect.sleep(1000)), key, { ttl: "1 hour" })
-        const reader = yield* start(CachePolicy.refresh(page))
-        yield* settle
-        yield* after(100)
-        yield* Fiber.interrupt(reader)
-        yield* after(900)
-        yield* settle
-        expect(yield* entryOf(key)).toMatchObject({ value: "old", createdAt: 2000 })
-      })))
-
-    it.effect("a caller that leaves before it ends the load: nothing is renewed", () =>
-      inCache(Effect.gen(function*() {
-        yield* Cached.set(key, "old", { ttl: "1 minute" })
-        const load = Cached.previous(Page).pipe(Effect.andThen(Effect.sleep(1000)), Effect.andThen(Cached.notModified))
-        const reader = yield* start(CachePolicy.refresh(Cached.ttl(load, key, { ttl: "1 hour" })))
-        yield* settle
-        yield* Fiber.interrupt(reader)
-        yield* after(1000)
-        expect(yield* entryOf(key)).toMatchObject({ value: "old", expiresAt: 60_000 })
-      })))
-
-    it.effect("events say so; a refresh in the background is not tried again, nor logged as failed", () =>
-      inCache(Effect.gen(function*() {
-        const caching = listenersOf(yield* Caching.Caching)
-        const events: Array<CacheEvent.CacheEvent> = []
-        caching.listen((event) => events.push(event))
-        const source = origin()
-        const page = Cached.refreshAhead(source.load, key, { ttl: "10 minutes", refreshAfter: "1 minute" })
-        yield* read(page)
-        yield* after(60_000)
-        source.inside = Effect.sleep(10)
-        yield* read(page)
-        yield* settle
+    withCache("asks functions of the outcome about the value that is kept", function*() {
+      const source = origin()
+      const asked: Array<unknown> = []
+      const page = Cached.softTtl(source.load, key, {
+        softTtl: "1 minute",
+        when: (exit) => asked.push(["when", Exit.isSuccess(exit) && exit.value]) > 0,
+        ttl: (exit) => asked.push(["ttl", Exit.isSuccess(exit) && exit.value]) > 2 ? "3 minutes" : "2 minutes",
+        tags: (exit) => [Exit.isSuccess(exit) ? exit.value : "failed"],
+        minLoad: "0 millis"
+      })
+      source.inside = Effect.sleep(10)
+      const once = Effect.gen(function*() {
+        const reader = yield* started(page)
         yield* after(10)
         yield* settle
-        yield* after(10_000)
-        expect(source.loads).toBe(2)
-        const loads = events.filter((event) => event._tag === "Load")
-        expect(loads.map(({ millis, outcome, refresh }) => [outcome, refresh, millis])).toEqual([
-          ["success", false, 0],
-          ["notModified", true, 10]
-        ])
-        expect(events.some(({ _tag }) => _tag === "Refused")).toBe(false)
-        expect(yield* Cached.stats).toMatchObject({ loads: 2, refreshes: 1, loadFailures: 0 })
-        // The next read that is due refreshes again: nothing holds it off.
-        yield* after(60_000)
-        yield* read(page)
-        yield* after(10)
-        expect(source.loads).toBe(3)
-      })))
+        return reader.pollUnsafe()
+      })
+      yield* once
+      yield* after(60_000)
+      // `minLoad` keeps what is loaded too quickly out of the cache, not what is renewed quickly
+      source.inside = Effect.void
+      expect(yield* once).toEqual(Exit.succeed("value a"))
+      expect(asked).toEqual([["when", "value a"], ["ttl", "value a"], ["when", "value a"], ["ttl", "value a"]])
+      const entry = yield* entryOf(key)
+      expect(entry).toMatchObject({ createdAt: 60_010, expiresAt: 240_010 })
+      expect(entry?.tags).toContain("value a")
+    })
 
-    it.effect("an operation that has left the load is too late to end it", () =>
-      inCache(Effect.gen(function*() {
-        yield* Cached.set(key, "old", { ttl: "1 minute" })
-        let late: Exit.Exit<unknown, unknown> | undefined
-        const load = Effect.gen(function*() {
-          yield* Cached.previous(Page)
-          yield* Effect.forkDetach(
-            Effect.sleep(10).pipe(
-              Effect.andThen(Cached.annotate({ etag: "late" })),
-              Effect.andThen(Cached.notModified),
-              Effect.onExit((exit) => Effect.sync(() => late = exit))
-            ),
-            { startImmediately: true }
-          )
-          return "new"
-        })
-        expect(yield* read(CachePolicy.refresh(Cached.ttl(load, key, { ttl: "1 hour" })))).toBe("new")
-        yield* after(10)
-        expect(String(late)).toContain("has ended")
-        expect(yield* entryOf(key)).toMatchObject({ value: "new", etag: undefined })
-      })))
+    withCache("keeps ETag and tags, unless the load has named others", function*() {
+      const says: Array<Cached.Annotations> = [
+        { etag: "1", tags: ["a"] },
+        {},
+        { etag: "2" },
+        { tags: ["b"] },
+        { ttl: "5 minutes" }
+      ]
+      const load = Effect.gen(function*() {
+        yield* Cached.annotate(says.shift()!)
+        return Option.isSome(yield* Cached.previous(Page)) ? yield* Cached.notModified : "value"
+      })
+      const page = Cached.ttl(load, key, { ttl: "1 hour", tags: ["t"] })
+      const own = (yield* Effect.andThen(Cached.set(key, "", { tags: [] }), entryOf(key)))!.tags
+      yield* Cached.invalidate(key)
+      const known = Effect.map(
+        Effect.andThen(read(CachePolicy.refresh(page)), entryOf(key)),
+        (entry) => [entry!.etag, entry!.tags.filter((tag) => !own.includes(tag)).join(), entry!.expiresAt]
+      )
+      expect(yield* known).toEqual(["1", "t,a", 3_600_000])
+      expect(yield* known).toEqual(["1", "t,a", 3_600_000])
+      expect(yield* known).toEqual(["2", "t,a", 3_600_000])
+      expect(yield* known).toEqual(["2", "t,b", 3_600_000])
+      expect(yield* known).toEqual(["2", "t,b", 300_000])
+      yield* Cached.invalidate({ tag: "a" })
+      expect(yield* Cached.has(key)).toBe(true)
+      yield* Cached.invalidate({ tag: "b" })
+      expect(yield* Cached.has(key)).toBe(false)
+    })
 
-    it.effect("under readOnly a waiting caller gets the value, and nothing is written", () =>
-      inCache(Effect.gen(function*() {
-        const source = origin()
-        const page = Cached.failover(source.load, key, { ttl: "10 minutes" })
-        yield* read(page)
-        yield* after(1000)
-        expect(yield* read(CachePolicy.disable("set")(page))).toBe("value a")
-        expect(source.told).toEqual([undefined, "a"])
-        expect((yield* entryOf(key))?.createdAt).toBe(0)
-      })))
+    withCache("stores the value when its caller leaves while the load ends", function*() {
+      yield* after(1000)
+      yield* Cached.set(key, "old", { ttl: "1 minute" })
+      const page = Cached.ttl(Effect.ensuring(Cached.notModified, Effect.sleep(1000)), key, { ttl: "1 hour" })
+      const reader = yield* started(CachePolicy.refresh(page))
+      yield* after(100)
+      yield* Fiber.interrupt(reader)
+      yield* after(900)
+      yield* settle
+      expect(yield* entryOf(key)).toMatchObject({ value: "old", createdAt: 2000 })
+    })
 
-    it.effect("closing the cache ends a load that ends itself", () =>
-      Effect.gen(function*() {
-        yield* after(1)
-        const scope = yield* Scope.make()
-        const context = yield* Layer.buildWithScope(cache.layer(), scope)
-        const page = Effect.provide(
-          CachePolicy.refresh(
-            Cached.ttl(Effect.ensuring(Cached.notModified, Effect.sleep("1 minute")), key, { ttl: "1 hour" })
+    withCache("a caller that leaves before it ends the load: nothing is renewed", function*() {
+      yield* Cached.set(key, "old", { ttl: "1 minute" })
+      const load = Cached.previous(Page).pipe(Effect.andThen(Effect.sleep(1000)), Effect.andThen(Cached.notModified))
+      const reader = yield* started(CachePolicy.refresh(Cached.ttl(load, key, { ttl: "1 hour" })))
+      yield* Fiber.interrupt(reader)
+      yield* after(1000)
+      expect(yield* entryOf(key)).toMatchObject({ value: "old", expiresAt: 60_000 })
+    })
+
+    withCache("events say so; a refresh in the background is not tried again, nor logged as failed", function*() {
+      const caching = listenersOf(yield* Caching.Caching)
+      const events: Array<CacheEvent.CacheEvent> = []
+      caching.listen((event) => events.push(event))
+      const source = origin()
+      const page = Cached.refreshAhead(source.load, key, { ttl: "10 minutes", refreshAfter: "1 minute" })
+      yield* read(page)
+      yield* after(60_000)
+      source.inside = Effect.sleep(10)
+      yield* read(page)
+      yield* settle
+      yield* after(10)
+      yield* settle
+      yield* after(10_000)
+      expect(source.loads).toBe(2)
+      const loads = events.filter((event) => event._tag === "Load")
+      expect(loads.map(({ millis, outcome, refresh }) => [outcome, refresh, millis])).toEqual([
+        ["success", false, 0],
+        ["notModified", true, 10]
+      ])
+      expect(events.some(({ _tag }) => _tag === "Refused")).toBe(false)
+      expect(yield* Cached.stats).toMatchObject({ loads: 2, refreshes: 1, loadFailures: 0 })
+      // The next read that is due refreshes again: nothing holds it off.
+      yield* after(60_000)
+      yield* read(page)
+      yield* after(10)
+      expect(source.loads).toBe(3)
+    })
+
+    withCache("an operation that has left the load is too late to end it", function*() {
+      yield* Cached.set(key, "old", { ttl: "1 minute" })
+      let late: Exit.Exit<unknown, unknown> | undefined
+      const load = Effect.gen(function*() {
+        yield* Cached.previous(Page)
+        yield* Effect.forkDetach(
+          Effect.sleep(10).pipe(
+            Effect.andThen(Cached.annotate({ etag: "late" })),
+            Effect.andThen(Cached.notModified),
+            Effect.onExit((exit) => Effect.sync(() => late = exit))
           ),
-          context
+          { startImmediately: true }
         )
-        yield* Effect.provide(Cached.set(key, "old", { ttl: "1 hour" }), context)
-        const reader = yield* start(page)
-        yield* settle
-        const closing = yield* start(Scope.close(scope, Exit.void))
-        yield* after(10_000)
-        yield* settle
-        expect(closing.pollUnsafe()).toEqual(Exit.void)
-        expect(String(reader.pollUnsafe())).toContain("CacheClosed")
-        yield* after(60_000)
-      }))
+        return "new"
+      })
+      expect(yield* read(CachePolicy.refresh(Cached.ttl(load, key, { ttl: "1 hour" })))).toBe("new")
+      yield* after(10)
+      expect(String(late)).toContain("has ended")
+      expect(yield* entryOf(key)).toMatchObject({ value: "new", etag: undefined })
+    })
+
+    withCache("under readOnly a waiting caller gets the value, and nothing is written", function*() {
+      const source = origin()
+      const page = Cached.failover(source.load, key, { ttl: "10 minutes" })
+      yield* read(page)
+      yield* after(1000)
+      expect(yield* read(CachePolicy.disable("set")(page))).toBe("value a")
+      expect(source.told).toEqual([undefined, "a"])
+      expect((yield* entryOf(key))?.createdAt).toBe(0)
+    })
+
+    test("closing the cache ends a load that ends itself", function*() {
+      yield* after(1)
+      const scope = yield* Scope.make()
+      const context = yield* Layer.buildWithScope(cache.layer(), scope)
+      const page = Effect.provide(
+        CachePolicy.refresh(
+          Cached.ttl(Effect.ensuring(Cached.notModified, Effect.sleep("1 minute")), key, { ttl: "1 hour" })
+        ),
+        context
+      )
+      yield* Effect.provide(Cached.set(key, "old", { ttl: "1 hour" }), context)
+      const reader = yield* started(page)
+      const closing = yield* start(Scope.close(scope, Exit.void))
+      yield* after(10_000)
+      yield* settle
+      expect(closing.pollUnsafe()).toEqual(Exit.void)
+      expect(String(reader.pollUnsafe())).toContain("CacheClosed")
+      yield* after(60_000)
+    })
   })
 }

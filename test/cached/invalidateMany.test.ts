@@ -1,11 +1,14 @@
 /** Many ids are invalidated in few questions to the store, and none of them is forgotten when it does not answer. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Layer, References, Schema, Stream } from "effect"
-import { Cached, CacheKey, CacheLayer, CachePolicy } from "effect-cached"
+import { Cached, CacheKey, CacheLayer, CachePolicy, type Caching } from "effect-cached"
 import { Store } from "effect-cached/adapters"
 import { StoreError } from "effect-cached/CacheError"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
+import { testIn } from "../support/tests.ts"
+
+const inMemory = testIn(CacheLayer.memory())
 
 class Num extends CacheKey.Class<Num>()("Num", { payload: { n: Schema.Int }, success: Schema.Int }) {}
 
@@ -29,41 +32,46 @@ const watching = () => {
   return { asked, layer, state }
 }
 
+type Watched = ReturnType<typeof watching>
+
+const overWatched = (
+  title: string,
+  program: (watched: Watched) => Generator<Effect.Effect<any, any, Caching.Caching>, unknown, never>
+) =>
+  it.effect(title, () => {
+    const watched = watching()
+    return Effect.gen(() => program(watched)).pipe(
+      Effect.provide(watched.layer),
+      Effect.provideService(References.MinimumLogLevel, "None")
+    )
+  })
+
 const stored = (id: string) => Cached.set(id, id, { ttl: "1 hour" })
 
 describe("invalidating many", () => {
-  it.effect("asks about 256 at once, and about one by itself", () => {
-    const { asked, layer } = watching()
-    return Effect.gen(function*() {
-      yield* Effect.forEach(ids(600), stored)
-      expect(yield* Cached.remove(ids(700))).toBe(600)
-      expect(yield* Cached.remove("id 0")).toBe(false)
-      expect(asked).toEqual([["remove", 256], ["remove", 256], ["remove", 188], ["remove", 1]])
-      expect(yield* Cached.size).toBe(0)
-    }).pipe(Effect.provide(layer))
+  overWatched("asks about 256 at once, and about one by itself", function*({ asked }) {
+    yield* Effect.forEach(ids(600), stored)
+    expect(yield* Cached.remove(ids(700))).toBe(600)
+    expect(yield* Cached.remove("id 0")).toBe(false)
+    expect(asked).toEqual([["remove", 256], ["remove", 256], ["remove", 188], ["remove", 1]])
+    expect(yield* Cached.size).toBe(0)
   })
 
-  it.effect("an unacknowledged invalidation hides the entry, and is sent again", () => {
-    const { layer, state } = watching()
-    return Effect.gen(function*() {
-      yield* Effect.forEach(ids(300), stored)
-      state.isDown = true
-      yield* Cached.invalidate(ids(300))
-      expect(yield* Cached.has("id 7")).toBe(false)
-      expect(yield* Cached.has("id 299")).toBe(false)
-      state.isDown = false
-      yield* TestClock.adjust("10 seconds")
-      expect(yield* Cached.size).toBe(0)
-    }).pipe(Effect.provide(layer), Effect.provideService(References.MinimumLogLevel, "None"))
+  overWatched("an unacknowledged invalidation hides the entry, and is sent again", function*({ state }) {
+    yield* Effect.forEach(ids(300), stored)
+    state.isDown = true
+    yield* Cached.invalidate(ids(300))
+    expect(yield* Cached.has("id 7")).toBe(false)
+    expect(yield* Cached.has("id 299")).toBe(false)
+    state.isDown = false
+    yield* TestClock.adjust("10 seconds")
+    expect(yield* Cached.size).toBe(0)
   })
 
-  it.effect("under strict a store that fails is the caller's to know", () => {
-    const { layer, state } = watching()
-    return Effect.gen(function*() {
-      state.isDown = true
-      const error = yield* Effect.flip(CachePolicy.strict(Cached.invalidate(ids(300))))
-      expect(error).toMatchObject({ _tag: "StoreError", reason: "Unavailable" })
-    }).pipe(Effect.provide(layer), Effect.provideService(References.MinimumLogLevel, "None"))
+  overWatched("under strict a store that fails is the caller's to know", function*({ state }) {
+    state.isDown = true
+    const error = yield* Effect.flip(CachePolicy.strict(Cached.invalidate(ids(300))))
+    expect(error).toMatchObject({ _tag: "StoreError", reason: "Unavailable" })
   })
 })
 
@@ -121,36 +129,27 @@ describe("others get their turns", () => {
       return turns - before
     })
 
-  it.effect("while 20,000 ids are invalidated, and the store is down", () => {
-    const { layer, state } = watching()
-    return Effect.gen(function*() {
-      state.isDown = true
-      // Twice for each 256 ids: where they are forgotten, and where the store is asked.
-      expect(yield* turnsDuring(Cached.invalidate(ids(20_000)))).toBeGreaterThan(150)
-    }).pipe(Effect.provide(layer), Effect.provideService(References.MinimumLogLevel, "None"))
+  overWatched("while 20,000 ids are invalidated, and the store is down", function*({ state }) {
+    state.isDown = true
+    // Twice for each 256 ids: where they are forgotten, and where the store is asked.
+    expect(yield* turnsDuring(Cached.invalidate(ids(20_000)))).toBeGreaterThan(150)
   })
 
-  it.effect("while 20,000 tags are invalidated", () =>
-    Effect.gen(function*() {
-      const tags = Array.from({ length: 20_000 }, (_, i) => ({ tag: `tag ${i}` }))
-      expect(yield* turnsDuring(Cached.invalidate(tags))).toBeGreaterThan(70)
-    }).pipe(Effect.provide(CacheLayer.memory())))
+  inMemory("while 20,000 tags are invalidated", function*() {
+    const tags = Array.from({ length: 20_000 }, (_, i) => ({ tag: `tag ${i}` }))
+    expect(yield* turnsDuring(Cached.invalidate(tags))).toBeGreaterThan(70)
+  })
 
-  it.effect("while a list is warmed whose loads end at once", () => {
+  inMemory("while a list is warmed whose loads end at once", function*() {
     const loads = Cached.fn(Num, ({ n }) => Effect.succeed(n), { ttl: "1 hour" })
     const payloads = Array.from({ length: 5120 }, (_, n) => ({ n }))
-    return Effect.gen(function*() {
-      expect(yield* turnsDuring(Stream.runDrain(Cached.warm(loads, payloads)))).toBeGreaterThan(40)
-    }).pipe(Effect.provide(CacheLayer.memory()))
+    expect(yield* turnsDuring(Stream.runDrain(Cached.warm(loads, payloads)))).toBeGreaterThan(40)
   })
 
-  it.effect("while 5,000 invalidations are sent again", () => {
-    const { layer, state } = watching()
-    return Effect.gen(function*() {
-      state.isDown = true
-      yield* Cached.invalidate(ids(5000))
-      state.isDown = false
-      expect(yield* turnsDuring(TestClock.adjust("10 seconds"))).toBeGreaterThan(70)
-    }).pipe(Effect.provide(layer), Effect.provideService(References.MinimumLogLevel, "None"))
+  overWatched("while 5,000 invalidations are sent again", function*({ state }) {
+    state.isDown = true
+    yield* Cached.invalidate(ids(5000))
+    state.isDown = false
+    expect(yield* turnsDuring(TestClock.adjust("10 seconds"))).toBeGreaterThan(70)
   })
 })
