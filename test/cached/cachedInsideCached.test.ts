@@ -5,6 +5,7 @@ import { Cached, CacheKey, CacheLayer, CachePolicy } from "effect-cached"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { caches, ended, fakeStore, over, settle, start } from "../support/caches.ts"
+import { test, testIn } from "../support/tests.ts"
 
 class Inner extends CacheKey.Class<Inner>()("Inner", { payload: { n: Schema.Int }, success: Schema.Int }) {}
 class Outer extends CacheKey.Class<Outer>()("Outer", { payload: { n: Schema.Int }, success: Schema.Int }) {}
@@ -81,6 +82,7 @@ const read = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
 const refused = Effect.map(Cached.stats, (stats) => stats.refused)
 
 describe.each(caches)("stacked, over $name", (cache) => {
+  const withCache = testIn(cache.layer())
   const provided = Effect.provide(cache.layer())
 
   describe.each(ways)("a value that an inner cache serves stale $name", ({ before, inner }) => {
@@ -92,102 +94,94 @@ describe.each(caches)("stacked, over $name", (cache) => {
     const outer = (effect: Effect.Effect<number, string, any>, key = "outer") =>
       effect.pipe(Cached.ttl(key, { ttl: "1 hour" }))
 
-    it.effect("CA-40 · is given to the caller, and the outer one does not store it", () =>
-      Effect.gen(function*() {
-        const { effect, prepared } = stale()
-        yield* prepared
-        const before = yield* refused
-        expect(yield* read(outer(effect))).toBe(1)
-        expect(yield* Cached.has("outer")).toBe(false)
-        expect(yield* refused).toBe(before + 1)
-      }).pipe(provided))
+    withCache("CA-40 · is given to the caller, and the outer one does not store it", function*() {
+      const { effect, prepared } = stale()
+      yield* prepared
+      const before = yield* refused
+      expect(yield* read(outer(effect))).toBe(1)
+      expect(yield* Cached.has("outer")).toBe(false)
+      expect(yield* refused).toBe(before + 1)
+    })
 
-    it.effect("CA-39 · is no success for an outer failover", () =>
-      Effect.gen(function*() {
-        const { effect, prepared } = stale()
-        yield* prepared
-        expect(yield* read(effect.pipe(Cached.failover("outer", { ttl: "1 hour", fallbackOn: "all" })))).toBe(1)
-        expect(yield* Cached.has("outer")).toBe(false)
-      }).pipe(provided))
+    withCache("CA-39 · is no success for an outer failover", function*() {
+      const { effect, prepared } = stale()
+      yield* prepared
+      expect(yield* read(effect.pipe(Cached.failover("outer", { ttl: "1 hour", fallbackOn: "all" })))).toBe(1)
+      expect(yield* Cached.has("outer")).toBe(false)
+    })
 
-    it.effect("CA-40 · over two levels, and for callers that join them", () =>
-      Effect.gen(function*() {
-        const { effect, prepared } = stale()
-        yield* prepared
-        const middle = outer(Effect.map(Effect.yieldNow.pipe(Effect.andThen(effect)), (n) => n * 10), "middle")
-        const both = Effect.all([outer(middle, "one"), outer(middle, "two")], { concurrency: "unbounded" })
-        expect(yield* read(both)).toEqual([10, 10])
-        for (const key of ["one", "two", "middle"]) expect(yield* Cached.has(key)).toBe(false)
-      }).pipe(provided))
+    withCache("CA-40 · over two levels, and for callers that join them", function*() {
+      const { effect, prepared } = stale()
+      yield* prepared
+      const middle = outer(Effect.map(Effect.yieldNow.pipe(Effect.andThen(effect)), (n) => n * 10), "middle")
+      const both = Effect.all([outer(middle, "one"), outer(middle, "two")], { concurrency: "unbounded" })
+      expect(yield* read(both)).toEqual([10, 10])
+      for (const key of ["one", "two", "middle"]) expect(yield* Cached.has(key)).toBe(false)
+    })
 
-    it.effect("CA-40 · read in fibers of the load", () =>
-      Effect.gen(function*() {
-        const { effect, prepared } = stale()
-        yield* prepared
-        const load = Effect.gen(function*() {
-          const child = yield* Effect.forkChild(Effect.delay(effect, 100))
-          const [a] = yield* Effect.all([Fiber.join(child), Effect.succeed(2)], { concurrency: "unbounded" })
-          return a
-        })
-        expect(yield* read(outer(load))).toBe(1)
-        expect(yield* Cached.has("outer")).toBe(false)
-      }).pipe(provided))
+    withCache("CA-40 · read in fibers of the load", function*() {
+      const { effect, prepared } = stale()
+      yield* prepared
+      const load = Effect.gen(function*() {
+        const child = yield* Effect.forkChild(Effect.delay(effect, 100))
+        const [a] = yield* Effect.all([Fiber.join(child), Effect.succeed(2)], { concurrency: "unbounded" })
+        return a
+      })
+      expect(yield* read(outer(load))).toBe(1)
+      expect(yield* Cached.has("outer")).toBe(false)
+    })
 
-    it.effect("CA-40 · in the load of many", () =>
-      Effect.gen(function*() {
-        const { effect, prepared } = stale()
-        yield* prepared
-        const many = Cached.many(
-          Outer,
-          (keys) => Effect.map(effect, (n) => keys.map((key) => Exit.succeed(key.n * n))),
-          { ttl: "1 hour" }
-        )
-        expect(yield* read(many([{ n: 1 }, { n: 2 }, { n: 3 }]))).toEqual([1, 2, 3].map(Exit.succeed))
-        for (const n of [1, 2, 3]) expect(yield* Cached.has(new Outer({ n }))).toBe(false)
-      }).pipe(provided))
+    withCache("CA-40 · in the load of many", function*() {
+      const { effect, prepared } = stale()
+      yield* prepared
+      const many = Cached.many(
+        Outer,
+        (keys) => Effect.map(effect, (n) => keys.map((key) => Exit.succeed(key.n * n))),
+        { ttl: "1 hour" }
+      )
+      expect(yield* read(many([{ n: 1 }, { n: 2 }, { n: 3 }]))).toEqual([1, 2, 3].map(Exit.succeed))
+      for (const n of [1, 2, 3]) expect(yield* Cached.has(new Outer({ n }))).toBe(false)
+    })
 
-    it.effect("CA-40 · across two caches", () =>
-      Effect.gen(function*() {
-        const { effect, prepared } = stale()
-        const other = Effect.provide(yield* Layer.build(CacheLayer.memory()))
-        yield* other(prepared)
-        expect(yield* read(outer(other(effect)))).toBe(1)
-        expect(yield* Cached.has("outer")).toBe(false)
-        expect([yield* refused, yield* other(Cached.has("inner"))]).toEqual([1, true])
-      }).pipe(provided))
+    withCache("CA-40 · across two caches", function*() {
+      const { effect, prepared } = stale()
+      const other = Effect.provide(yield* Layer.build(CacheLayer.memory()))
+      yield* other(prepared)
+      expect(yield* read(outer(other(effect)))).toBe(1)
+      expect(yield* Cached.has("outer")).toBe(false)
+      expect([yield* refused, yield* other(Cached.has("inner"))]).toEqual([1, true])
+    })
 
-    it.effect("CA-40 · other loads store what they bring, before, beside and after", () =>
-      Effect.gen(function*() {
-        const { effect, prepared } = stale()
-        yield* prepared
-        const good = (key: string) => Effect.delay(Effect.succeed(5), 500).pipe(Cached.ttl(key, { ttl: "1 hour" }))
-        yield* start(good("beside"))
-        const pair = Effect.all([outer(effect), good("inside")], { concurrency: "unbounded" })
-        yield* read(pair.pipe(Cached.ttl("around", { ttl: "1 hour" })))
-        yield* read(good("after"))
-        expect(yield* Cached.has("around")).toBe(false)
-        for (const key of ["beside", "inside", "after"]) expect(yield* Cached.has(key)).toBe(true)
-        // A stale value read outside of any load marks none.
-        yield* read(effect)
-        yield* read(good("outside"))
-        expect(yield* Cached.has("outside")).toBe(true)
-      }).pipe(provided))
+    withCache("CA-40 · other loads store what they bring, before, beside and after", function*() {
+      const { effect, prepared } = stale()
+      yield* prepared
+      const good = (key: string) => Effect.delay(Effect.succeed(5), 500).pipe(Cached.ttl(key, { ttl: "1 hour" }))
+      yield* start(good("beside"))
+      const pair = Effect.all([outer(effect), good("inside")], { concurrency: "unbounded" })
+      yield* read(pair.pipe(Cached.ttl("around", { ttl: "1 hour" })))
+      yield* read(good("after"))
+      expect(yield* Cached.has("around")).toBe(false)
+      for (const key of ["beside", "inside", "after"]) expect(yield* Cached.has(key)).toBe(true)
+      // A stale value read outside of any load marks none.
+      yield* read(effect)
+      yield* read(good("outside"))
+      expect(yield* Cached.has("outside")).toBe(true)
+    })
 
-    it.effect("CA-40 · a refresh made from it leaves the older value, and the next good one is stored", () =>
-      Effect.gen(function*() {
-        const { effect, origin, prepared } = stale()
-        const key = "outer"
-        yield* read(Effect.succeed(100).pipe(Cached.ttl(key, { ttl: "1 hour" })))
-        yield* prepared
-        expect(yield* read(CachePolicy.refresh(outer(effect)))).toBe(1)
-        expect(yield* outer(effect)).toBe(100)
-        origin.state.mode = "good"
-        yield* TestClock.adjust("2 hours")
-        yield* read(CachePolicy.refresh(effect))
-        const value = yield* read(outer(effect))
-        expect(value).toBeGreaterThan(1)
-        expect(yield* Cached.has(key)).toBe(true)
-      }).pipe(provided))
+    withCache("CA-40 · a refresh made from it leaves the older value, and the next good one is stored", function*() {
+      const { effect, origin, prepared } = stale()
+      const key = "outer"
+      yield* read(Effect.succeed(100).pipe(Cached.ttl(key, { ttl: "1 hour" })))
+      yield* prepared
+      expect(yield* read(CachePolicy.refresh(outer(effect)))).toBe(1)
+      expect(yield* outer(effect)).toBe(100)
+      origin.state.mode = "good"
+      yield* TestClock.adjust("2 hours")
+      yield* read(CachePolicy.refresh(effect))
+      const value = yield* read(outer(effect))
+      expect(value).toBeGreaterThan(1)
+      expect(yield* Cached.has(key)).toBe(true)
+    })
   })
 
   it.effect("CA-40 · a value that it serves fresh is stored: loaded, from memory, from the store, and joined", () =>
@@ -227,26 +221,27 @@ describe.each(caches)("stacked, over $name", (cache) => {
       expect([yield* Cached.has("unseen"), yield* Cached.has("seen")]).toEqual([true, true])
     }).pipe(provided))
 
-  it.effect("CA-40 · many stale values read in a load", () =>
-    Effect.gen(function*() {
-      let up = true
-      const inner = Cached.many(Inner, (keys) =>
-        up ? Effect.succeed(keys.map(({ n }) => Exit.succeed(n))) : Effect.fail("down"), {
+  withCache("CA-40 · many stale values read in a load", function*() {
+    let up = true
+    const inner = Cached.many(
+      Inner,
+      (keys) => up ? Effect.succeed(keys.map(({ n }) => Exit.succeed(n))) : Effect.fail("down"),
+      {
         strategy: "softTtl",
         ttl: "1 day",
         softTtl: "1 minute",
         fallbackOn: "all"
-      })
-      const read = (key: string) =>
-        inner([{ n: 1 }, { n: 2 }]).pipe(Effect.as(1), Cached.ttl(key, { ttl: "1 day" }))
-      yield* read("fresh")
-      expect(yield* Cached.has("fresh")).toBe(true)
-      yield* minute
-      up = false
-      yield* read("failed")
-      yield* read("held off")
-      expect([yield* Cached.has("failed"), yield* Cached.has("held off")]).toEqual([false, false])
-    }).pipe(provided))
+      }
+    )
+    const read = (key: string) => inner([{ n: 1 }, { n: 2 }]).pipe(Effect.as(1), Cached.ttl(key, { ttl: "1 day" }))
+    yield* read("fresh")
+    expect(yield* Cached.has("fresh")).toBe(true)
+    yield* minute
+    up = false
+    yield* read("failed")
+    yield* read("held off")
+    expect([yield* Cached.has("failed"), yield* Cached.has("held off")]).toEqual([false, false])
+  })
 })
 
 describe("stacked, from a store", () => {
@@ -263,36 +258,34 @@ describe("stacked, from a store", () => {
       return () => Effect.provide(over({ layer: Layer.succeedContext(context) }))
     })
 
-    it.effect.each(["refreshAhead", "softTtl"] as const)(
+    test.each(["refreshAhead", "softTtl"] as const)(
       "CA-40 · what a store has past its point, by %s, is not stored by the outer one",
-      (kind) =>
-        Effect.gen(function*() {
-          const cached = yield* restarted
-          let up = true
-          const load = Effect.suspend(() => up ? Effect.succeed(1) : Effect.fail("down"))
-          const inner = kind === "refreshAhead"
-            ? load.pipe(Cached.refreshAhead("inner", { ttl: "1 day", refreshAfter: "1 minute" }))
-            : load.pipe(Cached.softTtl("inner", { ttl: "1 day", softTtl: "1 minute", fallbackOn: "all" }))
-          yield* inner.pipe(cached())
-          yield* minute
-          up = false
-          yield* Effect.gen(function*() {
-            expect(yield* inner.pipe(Cached.ttl("outer", { ttl: "1 day" }))).toBe(1)
-            expect(yield* Cached.has("outer")).toBe(false)
-          }).pipe(cached())
-        })
-    )
-
-    it.effect("CA-40 · a fresh entry of a store is stored by the outer one", () =>
-      Effect.gen(function*() {
+      function*(kind) {
         const cached = yield* restarted
-        const { load } = source()
-        const inner = load.pipe(Cached.refreshAhead("inner", { ttl: "1 day", refreshAfter: "1 minute" }))
+        let up = true
+        const load = Effect.suspend(() => up ? Effect.succeed(1) : Effect.fail("down"))
+        const inner = kind === "refreshAhead"
+          ? load.pipe(Cached.refreshAhead("inner", { ttl: "1 day", refreshAfter: "1 minute" }))
+          : load.pipe(Cached.softTtl("inner", { ttl: "1 day", softTtl: "1 minute", fallbackOn: "all" }))
         yield* inner.pipe(cached())
+        yield* minute
+        up = false
         yield* Effect.gen(function*() {
           expect(yield* inner.pipe(Cached.ttl("outer", { ttl: "1 day" }))).toBe(1)
-          expect(yield* Cached.has("outer")).toBe(true)
+          expect(yield* Cached.has("outer")).toBe(false)
         }).pipe(cached())
-      }))
+      }
+    )
+
+    test("CA-40 · a fresh entry of a store is stored by the outer one", function*() {
+      const cached = yield* restarted
+      const { load } = source()
+      const inner = load.pipe(Cached.refreshAhead("inner", { ttl: "1 day", refreshAfter: "1 minute" }))
+      yield* inner.pipe(cached())
+      yield* Effect.gen(function*() {
+        expect(yield* inner.pipe(Cached.ttl("outer", { ttl: "1 day" }))).toBe(1)
+        expect(yield* Cached.has("outer")).toBe(true)
+      }).pipe(cached())
+    })
   })
 })

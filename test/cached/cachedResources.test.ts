@@ -19,6 +19,7 @@ import { Cached, CacheKey, CachePolicy, type Caching } from "effect-cached"
 import { TestClock } from "effect/testing"
 import { caches, settle } from "../support/caches.ts"
 import { warner } from "../support/logged.ts"
+import { test } from "../support/tests.ts"
 
 class Connection {
   isOpen = true
@@ -153,7 +154,7 @@ describe("a value that could be a resource", () => {
         return warnings.length
       }))
 
-  it.effect.each<readonly [string, unknown]>([
+  test.each<readonly [string, unknown]>([
     ["an instance with a method", new Connection()],
     ["a function", () => 1],
     ["functions in an object", { query: () => 1 }],
@@ -167,17 +168,16 @@ describe("a value that could be a resource", () => {
     ["one in a HashMap", HashMap.make(["db", new Connection()])],
     ["one in a HashSet", HashSet.make(() => 1)],
     ["one that can be disposed", { [Symbol.asyncDispose]: async () => {} }]
-  ])("%s", ([, value]) =>
-    Effect.gen(function*() {
-      expect(yield* warningsOf(acquire(value))).toBe(1)
-      // Nothing is released when the load ends.
-      expect(yield* warningsOf(Effect.succeed(value))).toBe(0)
-    }))
+  ])("%s", function*([, value]) {
+    expect(yield* warningsOf(acquire(value))).toBe(1)
+    // Nothing is released when the load ends.
+    expect(yield* warningsOf(Effect.succeed(value))).toBe(0)
+  })
 
   const circle: Record<string, unknown> = {}
   circle["self"] = circle
 
-  it.effect.each<readonly [string, unknown]>([
+  test.each<readonly [string, unknown]>([
     ["rows", [{ id: 1, at: new Date(0), tags: new Set(["a"]) }]],
     ["undefined", undefined],
     ["a text", "text"],
@@ -210,38 +210,33 @@ describe("a value that could be a resource", () => {
         throw new Error("no")
       }
     }]
-  ])("is not %s", ([, value]) =>
-    Effect.gen(function*() {
-      expect(yield* warningsOf(acquire(value))).toBe(0)
-    }))
+  ])("is not %s", function*([, value]) {
+    expect(yield* warningsOf(acquire(value))).toBe(0)
+  })
 
-  it.effect("is no value of a schema that says what it is", () =>
-    Effect.gen(function*() {
-      expect(yield* warningsOf(acquire(new Point({ x: 1 })), new Points({ n: 1 }))).toBe(0)
-      expect(yield* warningsOf(acquire(new Connection()), new Anything({ n: 1 }))).toBe(1)
-    }))
+  test("is no value of a schema that says what it is", function*() {
+    expect(yield* warningsOf(acquire(new Point({ x: 1 })), new Points({ n: 1 }))).toBe(0)
+    expect(yield* warningsOf(acquire(new Connection()), new Anything({ n: 1 }))).toBe(1)
+  })
 
-  it.effect("is no failure", () =>
-    Effect.gen(function*() {
-      expect(yield* warningsOf(Effect.andThen(connect, Effect.fail(new Connection())))).toBe(0)
-    }))
+  test("is no failure", function*() {
+    expect(yield* warningsOf(Effect.andThen(connect, Effect.fail(new Connection())))).toBe(0)
+  })
 
-  it.effect("past the cache nothing is said", () =>
-    Effect.gen(function*() {
-      expect(yield* warningsOf(CachePolicy.bypass(connect.pipe(Cached.ttl("inner", hour))))).toBe(0)
-    }))
+  test("past the cache nothing is said", function*() {
+    expect(yield* warningsOf(CachePolicy.bypass(connect.pipe(Cached.ttl("inner", hour))))).toBe(0)
+  })
 })
 
 describe("the ways to cache a resource", () => {
-  it.effect("an RcMap keeps it open while it is in use", () =>
-    Effect.gen(function*() {
-      const connections = yield* RcMap.make({ lookup: (_: string) => connect, idleTimeToLive: "1 minute" })
-      const connection = yield* Effect.scoped(Effect.map(RcMap.get(connections, "db"), (one) => {
-        expect(one.query()).toBe("rows")
-        return one
-      }))
-      expect(connection.query()).toBe("rows")
-      yield* TestClock.adjust("1 minute")
-      expect(connection.query()).toBe("closed")
-    }).pipe(Effect.scoped))
+  test("an RcMap keeps it open while it is in use", function*() {
+    const connections = yield* RcMap.make({ lookup: (_: string) => connect, idleTimeToLive: "1 minute" })
+    const connection = yield* Effect.scoped(Effect.map(RcMap.get(connections, "db"), (one) => {
+      expect(one.query()).toBe("rows")
+      return one
+    }))
+    expect(connection.query()).toBe("rows")
+    yield* TestClock.adjust("1 minute")
+    expect(connection.query()).toBe("closed")
+  })
 })

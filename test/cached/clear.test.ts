@@ -7,9 +7,10 @@ import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { many } from "../../src/internal/defaults/bounds.ts"
 import { policies as builtIn } from "../../src/internal/eviction/policies.ts"
-import { caches, settle, start } from "../support/caches.ts"
+import { caches, elapse, settle, start, started } from "../support/caches.ts"
 import { impatient } from "../support/impatient.ts"
 import { listenersOf } from "../support/listeners.ts"
+import { test } from "../support/tests.ts"
 
 const size = 20 * many.steps
 const ids = Array.from({ length: size }, (_, i) => `key ${i}`)
@@ -74,65 +75,62 @@ const policies: ReadonlyArray<readonly [string, Eviction.Eviction]> = [
 ]
 
 describe("entries stored after a clear", () => {
-  it.effect.each(policies)("is evicted as before, with %s", ([name, eviction]) =>
-    Effect.gen(function*() {
-      for (const capacity of [1, 2, 3, 100]) {
-        const test = Effect.gen(function*() {
-          for (let round = 0; round < 3; round++) {
-            for (let i = 0; i < 250; i++) {
-              yield* Cached.set(`${i}`, i, { ttl: i % 3 === 0 ? "1 second" : "1 hour" })
-              yield* Cached.getOption(`${i % 7}`)
-            }
-            expect(yield* Cached.stats).toMatchObject({ size: capacity, weight: capacity })
-            yield* Cached.clear
-            expect(yield* Cached.stats).toMatchObject({ size: 0, weight: 0 })
+  test.each(policies)("is evicted as before, with %s", function*([name, eviction]) {
+    for (const capacity of [1, 2, 3, 100]) {
+      const test = Effect.gen(function*() {
+        for (let round = 0; round < 3; round++) {
+          for (let i = 0; i < 250; i++) {
+            yield* Cached.set(`${i}`, i, { ttl: i % 3 === 0 ? "1 second" : "1 hour" })
+            yield* Cached.getOption(`${i % 7}`)
           }
-          yield* Cached.set("short", 1, { ttl: "1 second" })
-          yield* TestClock.adjust("3 seconds")
-          const { callbackFailures, removals, size } = yield* Cached.stats
-          expect([size, callbackFailures]).toEqual([0, name.includes("throws") ? 1 : 0])
-          expect(removals.invalidated).toBe(3 * capacity)
-          const evicted = removals.evicted + removals.expired + removals.replaced + removals.invalidated
-          expect(evicted).toBe(751)
-        })
-        yield* Effect.provide(test, Layer.fresh(CacheLayer.memory({ capacity, eviction })))
-      }
-    }))
+          expect(yield* Cached.stats).toMatchObject({ size: capacity, weight: capacity })
+          yield* Cached.clear
+          expect(yield* Cached.stats).toMatchObject({ size: 0, weight: 0 })
+        }
+        yield* Cached.set("short", 1, { ttl: "1 second" })
+        yield* TestClock.adjust("3 seconds")
+        const { callbackFailures, removals, size } = yield* Cached.stats
+        expect([size, callbackFailures]).toEqual([0, name.includes("throws") ? 1 : 0])
+        expect(removals.invalidated).toBe(3 * capacity)
+        const evicted = removals.evicted + removals.expired + removals.replaced + removals.invalidated
+        expect(evicted).toBe(751)
+      })
+      yield* Effect.provide(test, Layer.fresh(CacheLayer.memory({ capacity, eviction })))
+    }
+  })
 })
 
 describe("a load that runs when memory is emptied", () => {
-  it.effect("holds no other entry than its own: they are linked to each other", () =>
-    Effect.gen(function*() {
-      const held: Array<Eviction.Node> = []
-      const eviction: Eviction.Eviction = {
-        name: "watched",
-        make: (options) => {
-          const policy = builtIn.lru.make(options)
-          return {
-            ...policy,
-            added: (node) => {
-              if (node.id === "loads") held.push(node)
-              policy.added(node)
-            }
+  test("holds no other entry than its own: they are linked to each other", function*() {
+    const held: Array<Eviction.Node> = []
+    const eviction: Eviction.Eviction = {
+      name: "watched",
+      make: (options) => {
+        const policy = builtIn.lru.make(options)
+        return {
+          ...policy,
+          added: (node) => {
+            if (node.id === "loads") held.push(node)
+            policy.added(node)
           }
         }
       }
-      const test = Effect.gen(function*() {
-        const gate = yield* Deferred.make<number>()
-        yield* Cached.set("before", 1)
-        const read = (load: Effect.Effect<number>) =>
-          Cached.softTtl(load, "loads", { softTtl: "1 second", ttl: "1 hour" })
-        yield* read(Effect.succeed(1))
-        yield* Cached.set("after", 1)
-        yield* TestClock.adjust("2 seconds")
-        yield* start(read(Deferred.await(gate)))
-        yield* settle
-        yield* Cached.clear
-        expect(held.map(({ next, previous }) => [next, previous])).toEqual([[undefined, undefined]])
-        yield* Deferred.succeed(gate, 2)
-      })
-      yield* Effect.provide(test, CacheLayer.memory({ eviction }))
-    }))
+    }
+    const test = Effect.gen(function*() {
+      const gate = yield* Deferred.make<number>()
+      yield* Cached.set("before", 1)
+      const read = (load: Effect.Effect<number>) =>
+        Cached.softTtl(load, "loads", { softTtl: "1 second", ttl: "1 hour" })
+      yield* read(Effect.succeed(1))
+      yield* Cached.set("after", 1)
+      yield* TestClock.adjust("2 seconds")
+      yield* started(read(Deferred.await(gate)))
+      yield* Cached.clear
+      expect(held.map(({ next, previous }) => [next, previous])).toEqual([[undefined, undefined]])
+      yield* Deferred.succeed(gate, 2)
+    })
+    yield* Effect.provide(test, CacheLayer.memory({ eviction }))
+  })
 })
 
 describe("all that others change at once", () => {
@@ -154,8 +152,7 @@ describe("all that others change at once", () => {
         sizes.add(Effect.runSync(Effect.provide(Cached.stats, context)).size)
       })
       changes.push({ _tag: "AllChanged" })
-      yield* TestClock.adjust("50 millis")
-      yield* settle
+      yield* elapse("50 millis")
       for (let i = 0; i < 50; i++) yield* Effect.yieldNow
       expect([told, ...sizes]).toEqual([size, 0])
     })

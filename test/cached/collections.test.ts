@@ -6,8 +6,9 @@ import { Serializer, Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { Json } from "effect-cached/serializers/Json"
 import { TestClock } from "effect/testing"
+import { testIn } from "../support/tests.ts"
 
-const inMemory = Effect.provide(CacheLayer.memory())
+const inMemory = testIn(CacheLayer.memory())
 
 /** Two processes that share a store. */
 const twoProcesses = <A, E>(
@@ -22,51 +23,47 @@ const twoProcesses = <A, E>(
   }))
 }
 
-it.effect("a format that has nothing but JSON can store all of them", () => {
-  const layer = CacheLayer.layer({ memory: false }).pipe(
-    Layer.provide([MemoryStore.layer, Layer.succeed(Serializer.Serializer, Json)])
-  )
-  const steps = Effect.gen(function*() {
-    yield* Cached.members("members").add("ada")
-    yield* Cached.bits("bits", { size: 32 }).increment([0, 5], 2 ** 31 + 1)
-    yield* Cached.countInWindow("window", { window: "1 minute", limit: 3 })
-    expect([...yield* Cached.members("members").get]).toEqual(["ada"])
-    expect(yield* Cached.bits("bits", { size: 32 }).get(0, 4, 5)).toEqual([2 ** 31 + 1, 0, 2 ** 31 + 1])
-    expect(yield* Cached.countInWindow("window", { window: "1 minute", limit: 3 })).toBe(2)
-  })
-  return Effect.provide(steps, layer)
+const withJsonAlone = CacheLayer.layer({ memory: false }).pipe(
+  Layer.provide([MemoryStore.layer, Layer.succeed(Serializer.Serializer, Json)])
+)
+
+testIn(withJsonAlone)("a format that has nothing but JSON can store all of them", function*() {
+  yield* Cached.members("members").add("ada")
+  yield* Cached.bits("bits", { size: 32 }).increment([0, 5], 2 ** 31 + 1)
+  yield* Cached.countInWindow("window", { window: "1 minute", limit: 3 })
+  expect([...yield* Cached.members("members").get]).toEqual(["ada"])
+  expect(yield* Cached.bits("bits", { size: 32 }).get(0, 4, 5)).toEqual([2 ** 31 + 1, 0, 2 ** 31 + 1])
+  expect(yield* Cached.countInWindow("window", { window: "1 minute", limit: 3 })).toBe(2)
 })
 
 const many = Array.from({ length: 40 }, (_, i) => i)
 
 describe("Cached.members", () => {
-  it.effect("adds, removes and pops, and ends with its last member", () =>
-    inMemory(Effect.gen(function*() {
-      const room = Cached.members("room")
-      expect(yield* room.get).toEqual(new Set())
-      expect(yield* room.add("ada", "grace", "ada")).toBe(2)
-      expect(yield* room.add("ada", "alan")).toBe(1)
-      expect([...yield* room.get]).toEqual(["ada", "grace", "alan"])
-      expect(yield* room.remove("grace", "nobody")).toBe(1)
-      expect(yield* room.pop()).toEqual(["ada"])
-      expect(yield* room.pop(10)).toEqual(["alan"])
-      expect(yield* room.pop()).toEqual([])
-      expect(yield* room.add()).toBe(0)
-      expect(yield* Cached.has("room")).toBe(false)
-    })))
+  inMemory("adds, removes and pops, and ends with its last member", function*() {
+    const room = Cached.members("room")
+    expect(yield* room.get).toEqual(new Set())
+    expect(yield* room.add("ada", "grace", "ada")).toBe(2)
+    expect(yield* room.add("ada", "alan")).toBe(1)
+    expect([...yield* room.get]).toEqual(["ada", "grace", "alan"])
+    expect(yield* room.remove("grace", "nobody")).toBe(1)
+    expect(yield* room.pop()).toEqual(["ada"])
+    expect(yield* room.pop(10)).toEqual(["alan"])
+    expect(yield* room.pop()).toEqual([])
+    expect(yield* room.add()).toBe(0)
+    expect(yield* Cached.has("room")).toBe(false)
+  })
 
-  it.effect("`ttl` counts from the last `add`; removing keeps it", () =>
-    inMemory(Effect.gen(function*() {
-      const room = Cached.members("room", { ttl: "1 minute" })
-      yield* room.add("ada", "grace")
-      yield* TestClock.adjust("40 seconds")
-      yield* room.add("ada")
-      yield* TestClock.adjust("40 seconds")
-      yield* room.remove("grace")
-      expect((yield* room.get).size).toBe(1)
-      yield* TestClock.adjust("20 seconds")
-      expect((yield* room.get).size).toBe(0)
-    })))
+  inMemory("`ttl` counts from the last `add`; removing keeps it", function*() {
+    const room = Cached.members("room", { ttl: "1 minute" })
+    yield* room.add("ada", "grace")
+    yield* TestClock.adjust("40 seconds")
+    yield* room.add("ada")
+    yield* TestClock.adjust("40 seconds")
+    yield* room.remove("grace")
+    expect((yield* room.get).size).toBe(1)
+    yield* TestClock.adjust("20 seconds")
+    expect((yield* room.get).size).toBe(0)
+  })
 
   it.live("processes lose no member, and none is taken twice", () =>
     twoProcesses((on) =>
@@ -81,15 +78,14 @@ describe("Cached.members", () => {
 })
 
 describe("Cached.bits", () => {
-  it.effect("saturates at both ends, and an absent cell holds 0", () =>
-    inMemory(Effect.gen(function*() {
-      const cells = Cached.bits("cells", { size: 3 })
-      expect(yield* cells.increment([1, 1, 9], 5)).toEqual([7, 7, 5])
-      expect(yield* cells.increment([1], -9)).toEqual([0])
-      expect(yield* cells.get(0, 1, 9, 1000)).toEqual([0, 0, 5, 0])
-      expect(yield* Cached.bits("none").increment([])).toEqual([])
-      expect(yield* Cached.has("none")).toBe(false)
-    })))
+  inMemory("saturates at both ends, and an absent cell holds 0", function*() {
+    const cells = Cached.bits("cells", { size: 3 })
+    expect(yield* cells.increment([1, 1, 9], 5)).toEqual([7, 7, 5])
+    expect(yield* cells.increment([1], -9)).toEqual([0])
+    expect(yield* cells.get(0, 1, 9, 1000)).toEqual([0, 0, 5, 0])
+    expect(yield* Cached.bits("none").increment([])).toEqual([])
+    expect(yield* Cached.has("none")).toBe(false)
+  })
 
   it.effect.prop(
     "are the numbers of a plain array",
@@ -103,7 +99,7 @@ describe("Cached.bits", () => {
       )
     },
     ({ size, steps }) =>
-      inMemory(Effect.gen(function*() {
+      Effect.gen(function*() {
         const cells = Cached.bits("cells", { size })
         const expected = new Array<number>(42).fill(0)
         for (const [cell, by] of steps) {
@@ -111,7 +107,7 @@ describe("Cached.bits", () => {
           expect(yield* cells.increment([cell], by)).toEqual([expected[cell]])
         }
         expect(yield* cells.get(...expected.keys())).toEqual(expected)
-      }))
+      }).pipe(Effect.provide(CacheLayer.memory()))
   )
 
   it.live("processes lose no count", () =>
@@ -126,17 +122,16 @@ describe("Cached.bits", () => {
 })
 
 describe("Cached.countInWindow", () => {
-  it.effect("counts what is younger than the window, up to the limit", () =>
-    inMemory(Effect.gen(function*() {
-      const tries = Cached.countInWindow("tries", { window: "10 seconds", limit: 3 })
-      expect(yield* Effect.all([tries, tries])).toEqual([1, 2])
-      yield* TestClock.adjust("9999 millis")
-      expect(yield* Effect.all([tries, tries])).toEqual([3, 3])
-      yield* TestClock.adjust("1 millis")
-      expect(yield* tries).toBe(2)
-      yield* TestClock.adjust("10 seconds")
-      expect(yield* Cached.has("tries")).toBe(false)
-    })))
+  inMemory("counts what is younger than the window, up to the limit", function*() {
+    const tries = Cached.countInWindow("tries", { window: "10 seconds", limit: 3 })
+    expect(yield* Effect.all([tries, tries])).toEqual([1, 2])
+    yield* TestClock.adjust("9999 millis")
+    expect(yield* Effect.all([tries, tries])).toEqual([3, 3])
+    yield* TestClock.adjust("1 millis")
+    expect(yield* tries).toBe(2)
+    yield* TestClock.adjust("10 seconds")
+    expect(yield* Cached.has("tries")).toBe(false)
+  })
 
   it.live("processes count each other's", () =>
     twoProcesses((on) =>
@@ -169,19 +164,18 @@ describe("bad input", () => {
     expect(make).toThrow(said)
   })
 
-  it.effect("an entry of another kind stays as it is", () =>
-    inMemory(Effect.gen(function*() {
-      yield* Cached.set("a", { count: 1 })
-      const steps: ReadonlyArray<Effect.Effect<unknown, unknown, Caching.Caching>> = [
-        Cached.members("a").get,
-        Cached.members("a").add("b"),
-        Cached.bits("a").get(0),
-        Cached.bits("a").increment([0]),
-        Cached.countInWindow("a", { window: "1 minute", limit: 1 })
-      ]
-      for (const step of steps) {
-        expect(String(yield* Effect.exit(step))).toContain(`The entry "a" holds another kind of value`)
-      }
-      expect(yield* Cached.getOption("a")).toEqual(Option.some({ count: 1 }))
-    })))
+  inMemory("an entry of another kind stays as it is", function*() {
+    yield* Cached.set("a", { count: 1 })
+    const steps: ReadonlyArray<Effect.Effect<unknown, unknown, Caching.Caching>> = [
+      Cached.members("a").get,
+      Cached.members("a").add("b"),
+      Cached.bits("a").get(0),
+      Cached.bits("a").increment([0]),
+      Cached.countInWindow("a", { window: "1 minute", limit: 1 })
+    ]
+    for (const step of steps) {
+      expect(String(yield* Effect.exit(step))).toContain(`The entry "a" holds another kind of value`)
+    }
+    expect(yield* Cached.getOption("a")).toEqual(Option.some({ count: 1 }))
+  })
 })

@@ -5,7 +5,8 @@ import { Cached, CacheError, CacheKey, CacheLayer, type Caching } from "effect-c
 import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
-import { caches, counting, ended, settle, start } from "../support/caches.ts"
+import { caches, counting, ended, settle, start, started, taking } from "../support/caches.ts"
+import { test, testIn } from "../support/tests.ts"
 
 class NotFound extends Schema.TaggedError<NotFound>()("NotFound", {}) {}
 class Down extends Schema.TaggedError<Down>()("Down", {}) {}
@@ -29,46 +30,43 @@ describe.each(caches)("over $name", (cache) => {
   describe("strategy", () => {
     const strategy = { ttl: "1m" } as const
 
-    it.effect("is that of withStrategy where it names none", () =>
-      Effect.gen(function*() {
-        const { load } = counting()
-        const get = load.pipe(Cached.withStrategy("k"))
-        const first = Cached.withStrategy(load, "k", { strategy: undefined })
-        expect([yield* get, yield* first, yield* get]).toEqual([1, 1, 1])
-        yield* TestClock.adjust("1 minute")
-        expect(yield* get).toBe(2)
-        const own = load.pipe(Cached.withStrategy("l", { strategy: { ttl: "1h" } }))
-        yield* own
-        yield* TestClock.adjust("1 minute")
-        expect(yield* own).toBe(3)
-      }).pipe(Effect.provide(cache.layer({ strategy }))))
+    testIn(cache.layer({ strategy }))("is that of withStrategy where it names none", function*() {
+      const { load } = counting()
+      const get = load.pipe(Cached.withStrategy("k"))
+      const first = Cached.withStrategy(load, "k", { strategy: undefined })
+      expect([yield* get, yield* first, yield* get]).toEqual([1, 1, 1])
+      yield* TestClock.adjust("1 minute")
+      expect(yield* get).toBe(2)
+      const own = load.pipe(Cached.withStrategy("l", { strategy: { ttl: "1h" } }))
+      yield* own
+      yield* TestClock.adjust("1 minute")
+      expect(yield* own).toBe(3)
+    })
 
-    it.effect("of one effect with two caches is that of each", () =>
-      Effect.gen(function*() {
-        class Other extends Context.Service<Other, Caching.Shape>()("Other") {}
-        const { load } = counting()
-        const get = load.pipe(Cached.withStrategy("k"))
-        const other = get.pipe(Cached.withCache(Other))
-        const both = Layer.merge(
-          cache.layer({ strategy }),
-          CacheLayer.named(Other, CacheLayer.memory({ strategy: { ttl: "2m" } }))
-        )
-        yield* Effect.gen(function*() {
-          expect([yield* get, yield* other, yield* get, yield* other]).toEqual([1, 2, 1, 2])
-          yield* TestClock.adjust("1 minute")
-          expect([yield* get, yield* other, yield* get, yield* other]).toEqual([3, 2, 3, 2])
-        }).pipe(Effect.provide(both))
-      }))
+    test("of one effect with two caches is that of each", function*() {
+      class Other extends Context.Service<Other, Caching.Shape>()("Other") {}
+      const { load } = counting()
+      const get = load.pipe(Cached.withStrategy("k"))
+      const other = get.pipe(Cached.withCache(Other))
+      const both = Layer.merge(
+        cache.layer({ strategy }),
+        CacheLayer.named(Other, CacheLayer.memory({ strategy: { ttl: "2m" } }))
+      )
+      yield* Effect.gen(function*() {
+        expect([yield* get, yield* other, yield* get, yield* other]).toEqual([1, 2, 1, 2])
+        yield* TestClock.adjust("1 minute")
+        expect([yield* get, yield* other, yield* get, yield* other]).toEqual([3, 2, 3, 2])
+      }).pipe(Effect.provide(both))
+    })
 
-    it.effect("there is none: it dies with a CacheConfigError that says where to give one", () =>
-      Effect.gen(function*() {
-        const { counts, load } = counting()
-        yield* Cached.set("k", 1)
-        const exit = yield* Effect.exit(load.pipe(Cached.withStrategy("k")))
-        expect(defectOf(exit)).toBeInstanceOf(CacheError.CacheConfigError)
-        expect(String(defectOf(exit))).toContain("strategy: { ttl")
-        expect(counts.started).toBe(0)
-      }).pipe(Effect.provide(cache.layer())))
+    testIn(cache.layer())("there is none: it dies with a CacheConfigError that says where to give one", function*() {
+      const { counts, load } = counting()
+      yield* Cached.set("k", 1)
+      const exit = yield* Effect.exit(load.pipe(Cached.withStrategy("k")))
+      expect(defectOf(exit)).toBeInstanceOf(CacheError.CacheConfigError)
+      expect(String(defectOf(exit))).toContain("strategy: { ttl")
+      expect(counts.started).toBe(0)
+    })
   })
 
   it.effect("CA-54 · fallbackOn: which failures are outages, for all reads", () =>
@@ -135,28 +133,25 @@ describe.each(caches)("over $name", (cache) => {
       expect([yield* Cached.has("a"), yield* Cached.has("b")]).toEqual([false, true])
     }).pipe(withDefaults({ jitter: 0.5 })))
 
-  it.effect("softTimeout, also as a function of the key", () =>
-    Effect.gen(function*() {
-      const asked: Array<unknown> = []
-      yield* Effect.gen(function*() {
-        yield* Cached.set("k", 100)
-        const get = counting(5000).load.pipe(Cached.failover("k", { ttl: "1h" }))
-        const reading = yield* start(get)
-        yield* TestClock.adjust("1 second")
-        expect(ended(reading)).toEqual(Exit.succeed(100))
-        const patient = counting(5000).load.pipe(Cached.failover("l", { ttl: "1h", softTimeout: "10s" }))
-        yield* Cached.set("l", 100)
-        const waiting = yield* start(patient)
-        yield* TestClock.adjust("5 seconds")
-        expect(yield* Fiber.join(waiting)).toBe(1)
-        expect(asked).toEqual(["k"])
-      }).pipe(withDefaults({
-        softTimeout: (key) => {
-          asked.push(key)
-          return "1s"
-        }
-      }))
+  test("softTimeout, also as a function of the key", function*() {
+    const asked: Array<unknown> = []
+    yield* Effect.gen(function*() {
+      yield* Cached.set("k", 100)
+      const get = counting(5000).load.pipe(Cached.failover("k", { ttl: "1h" }))
+      const reading = yield* start(get)
+      yield* TestClock.adjust("1 second")
+      expect(ended(reading)).toEqual(Exit.succeed(100))
+      const patient = counting(5000).load.pipe(Cached.failover("l", { ttl: "1h", softTimeout: "10s" }))
+      yield* Cached.set("l", 100)
+      expect(yield* taking("5 seconds", patient)).toBe(1)
+      expect(asked).toEqual(["k"])
+    }).pipe(withDefaults({
+      softTimeout: (key) => {
+        asked.push(key)
+        return "1s"
+      }
     }))
+  })
 
   it.effect("copy: each caller has a copy, of many too, and what is stored is another", () =>
     Effect.gen(function*() {
@@ -212,23 +207,22 @@ describe.each(caches)("over $name", (cache) => {
       }()
     )))
 
-  it.effect("one effect with two caches has the defaults of each", () =>
-    Effect.gen(function*() {
-      class Other extends Context.Service<Other, Caching.Shape>()("Other") {}
-      const get = Effect.succeed(1).pipe(Cached.ttl("k", { ttl: "1h" }))
-      const both = Layer.merge(
-        cache.layer({ defaults: { minLoad: "1s" } }),
-        CacheLayer.named(Other, CacheLayer.memory())
-      )
-      yield* Effect.gen(function*() {
-        for (let i = 0; i < 2; i++) {
-          yield* get
-          yield* get.pipe(Cached.withCache(Other))
-        }
-        expect(yield* Cached.has("k")).toBe(false)
-        expect(yield* Cached.has("k").pipe(Cached.withCache(Other))).toBe(true)
-      }).pipe(Effect.provide(both))
-    }))
+  test("one effect with two caches has the defaults of each", function*() {
+    class Other extends Context.Service<Other, Caching.Shape>()("Other") {}
+    const get = Effect.succeed(1).pipe(Cached.ttl("k", { ttl: "1h" }))
+    const both = Layer.merge(
+      cache.layer({ defaults: { minLoad: "1s" } }),
+      CacheLayer.named(Other, CacheLayer.memory())
+    )
+    yield* Effect.gen(function*() {
+      for (let i = 0; i < 2; i++) {
+        yield* get
+        yield* get.pipe(Cached.withCache(Other))
+      }
+      expect(yield* Cached.has("k")).toBe(false)
+      expect(yield* Cached.has("k").pipe(Cached.withCache(Other))).toBe(true)
+    }).pipe(Effect.provide(both))
+  })
 })
 
 const half = { nextIntUnsafe: () => 0, nextDoubleUnsafe: () => 0.5 }
@@ -256,53 +250,49 @@ describe("over a store", () => {
 describe("two caches over one store", () => {
   class Other extends Context.Service<Other, Caching.Shape>()("Other") {}
 
-  it.effect("shareLoad: one load for both where their layers say so, and two where a read says otherwise", () =>
-    Effect.gen(function*() {
-      const options = { defaults: { shareLoad: true } }
-      const both = Layer.merge(
-        CacheLayer.layer(options),
-        CacheLayer.named(Other, CacheLayer.layer(options))
-      ).pipe(Layer.provide(MemoryStore.layer))
-      const loadsOf = (shareLoad?: boolean) =>
-        Effect.gen(function*() {
-          const { counts, load } = counting(1000)
-          const get = load.pipe(Cached.ttl(`shared ${shareLoad}`, { ttl: "1h", shareLoad }))
-          const readers = [yield* start(get), yield* start(get.pipe(Cached.withCache(Other)))]
-          yield* TestClock.adjust("5 seconds")
-          for (const reader of readers) yield* Fiber.join(reader)
-          return counts.started
-        })
-      yield* Effect.gen(function*() {
-        expect([yield* loadsOf(), yield* loadsOf(false)]).toEqual([1, 2])
-      }).pipe(Effect.provide(both))
-    }))
+  test("shareLoad: one load for both where their layers say so, and two where a read says otherwise", function*() {
+    const options = { defaults: { shareLoad: true } }
+    const both = Layer.merge(
+      CacheLayer.layer(options),
+      CacheLayer.named(Other, CacheLayer.layer(options))
+    ).pipe(Layer.provide(MemoryStore.layer))
+    const loadsOf = (shareLoad?: boolean) =>
+      Effect.gen(function*() {
+        const { counts, load } = counting(1000)
+        const get = load.pipe(Cached.ttl(`shared ${shareLoad}`, { ttl: "1h", shareLoad }))
+        const readers = [yield* start(get), yield* start(get.pipe(Cached.withCache(Other)))]
+        yield* TestClock.adjust("5 seconds")
+        for (const reader of readers) yield* Fiber.join(reader)
+        return counts.started
+      })
+    yield* Effect.gen(function*() {
+      expect([yield* loadsOf(), yield* loadsOf(false)]).toEqual([1, 2])
+    }).pipe(Effect.provide(both))
+  })
 
-  it.effect("waitForWrite: a caller has its value before the store answers, unless it wants to wait", () =>
-    Effect.gen(function*() {
-      const store = MemoryStore.layer.pipe(
-        Store.tap({
-          around: ({ operation }, effect) => operation === "commit" ? Effect.delay(effect, "100 millis") : effect
-        })
-      )
-      yield* Effect.gen(function*() {
-        const { load } = counting()
-        const quick = yield* start(load.pipe(Cached.ttl("k", { ttl: "1h" })))
-        const patient = yield* start(load.pipe(Cached.ttl("l", { ttl: "1h", waitForWrite: true })))
-        yield* settle
-        expect([ended(quick), ended(patient)]).toEqual([Exit.succeed(1), "still waiting"])
-        yield* TestClock.adjust("100 millis")
-        expect(ended(patient)).toEqual(Exit.succeed(2))
-      }).pipe(Effect.provide(Layer.provide(CacheLayer.layer({ defaults: { waitForWrite: false } }), store)))
-    }))
+  test("waitForWrite: a caller has its value before the store answers, unless it wants to wait", function*() {
+    const store = MemoryStore.layer.pipe(
+      Store.tap({
+        around: ({ operation }, effect) => operation === "commit" ? Effect.delay(effect, "100 millis") : effect
+      })
+    )
+    yield* Effect.gen(function*() {
+      const { load } = counting()
+      const quick = yield* start(load.pipe(Cached.ttl("k", { ttl: "1h" })))
+      const patient = yield* started(load.pipe(Cached.ttl("l", { ttl: "1h", waitForWrite: true })))
+      expect([ended(quick), ended(patient)]).toEqual([Exit.succeed(1), "still waiting"])
+      yield* TestClock.adjust("100 millis")
+      expect(ended(patient)).toEqual(Exit.succeed(2))
+    }).pipe(Effect.provide(Layer.provide(CacheLayer.layer({ defaults: { waitForWrite: false } }), store)))
+  })
 })
 
 describe("a layer without a cache", () => {
-  it.effect("needs no strategy", () =>
-    Effect.gen(function*() {
-      const { load } = counting()
-      const get = load.pipe(Cached.withStrategy("k"))
-      expect([yield* get, yield* get]).toEqual([1, 2])
-    }).pipe(Effect.provide(CacheLayer.disabled)))
+  testIn(CacheLayer.disabled)("needs no strategy", function*() {
+    const { load } = counting()
+    const get = load.pipe(Cached.withStrategy("k"))
+    expect([yield* get, yield* get]).toEqual([1, 2])
+  })
 })
 
 describe("wrong defaults are refused where the layer is made", () => {

@@ -8,6 +8,7 @@ import { cacheOf } from "../../src/internal/engine/boundCache.ts"
 import type { Engine } from "../../src/internal/engine/engine.ts"
 import { Entry } from "../../src/internal/engine/memory/entry.ts"
 import { caches } from "../support/caches.ts"
+import { test, testIn } from "../support/tests.ts"
 
 const read = (key: string, ttl: Duration.Input) => Cached.ttl(Effect.succeed(key), key, { ttl })
 
@@ -20,107 +21,98 @@ const engine = Effect.map(
 const inMemory = Effect.map(engine, ({ memory }) => memory.entries.size)
 
 describe.each(caches.filter(({ memory }) => memory))("over $name", (cache) => {
-  const provided = Effect.provide(cache.layer({ capacity: 1000 }))
+  const withCache = testIn(cache.layer({ capacity: 1000 }))
 
-  it.effect("they leave within a second of their deadline, and listeners are called once", () =>
-    Effect.gen(function*() {
-      const gone: Array<string> = []
-      yield* Cached.onRemoval(({ cause, id }) => Effect.sync(() => gone.push(`${id} ${cause}`)))
+  withCache("they leave within a second of their deadline, and listeners are called once", function*() {
+    const gone: Array<string> = []
+    yield* Cached.onRemoval(({ cause, id }) => Effect.sync(() => gone.push(`${id} ${cause}`)))
+    yield* read("live", "1 hour")
+    for (let i = 0; i < 20; i++) yield* read(`dead ${i}`, 1500 + 10 * i)
+    for (let second = 0; second < 4; second++) {
+      yield* TestClock.adjust("1 second")
       yield* read("live", "1 hour")
-      for (let i = 0; i < 20; i++) yield* read(`dead ${i}`, 1500 + 10 * i)
-      for (let second = 0; second < 4; second++) {
-        yield* TestClock.adjust("1 second")
-        yield* read("live", "1 hour")
-      }
-      expect(yield* inMemory).toBe(1)
-      yield* Effect.repeat(Effect.yieldNow, { times: 50 })
-      expect(gone.toSorted()).toEqual(Array.from({ length: 20 }, (_, i) => `dead ${i} expired`).toSorted())
-    }).pipe(Effect.scoped, provided))
+    }
+    expect(yield* inMemory).toBe(1)
+    yield* Effect.repeat(Effect.yieldNow, { times: 50 })
+    expect(gone.toSorted()).toEqual(Array.from({ length: 20 }, (_, i) => `dead ${i} expired`).toSorted())
+  })
 
-  it.effect("a cache at rest holds no timer; the next operation wakes it before all else", () =>
-    Effect.gen(function*() {
-      const gone: Array<string> = []
-      yield* Cached.onRemoval(({ id }) => Effect.sync(() => gone.push(id)))
-      yield* read("live", "1 day")
-      yield* read("dead", "1 minute")
-      yield* TestClock.adjust("10 seconds")
-      // No caller looks any longer.
-      yield* TestClock.adjust("1 hour")
-      expect(yield* inMemory).toBe(2)
-      yield* read("live", "1 day")
-      expect(yield* inMemory).toBe(1)
-      yield* Effect.repeat(Effect.yieldNow, { times: 50 })
-      expect(gone).toEqual(["dead"])
-    }).pipe(Effect.scoped, provided))
+  withCache("a cache at rest holds no timer; the next operation wakes it before all else", function*() {
+    const gone: Array<string> = []
+    yield* Cached.onRemoval(({ id }) => Effect.sync(() => gone.push(id)))
+    yield* read("live", "1 day")
+    yield* read("dead", "1 minute")
+    yield* TestClock.adjust("10 seconds")
+    // No caller looks any longer.
+    yield* TestClock.adjust("1 hour")
+    expect(yield* inMemory).toBe(2)
+    yield* read("live", "1 day")
+    expect(yield* inMemory).toBe(1)
+    yield* Effect.repeat(Effect.yieldNow, { times: 50 })
+    expect(gone).toEqual(["dead"])
+  })
 
-  it.effect("stats and size never count the dead", () =>
-    Effect.gen(function*() {
-      for (let i = 0; i < 500; i++) yield* read(`${i}`, "1 minute")
-      yield* read("live", "1 hour")
-      yield* TestClock.adjust("1 minute")
-      expect(yield* Cached.stats).toMatchObject({ size: 1, weight: 1, evictions: 0 })
-      if (!cache.store) expect(yield* Cached.size).toBe(1)
-    }).pipe(provided))
+  withCache("stats and size never count the dead", function*() {
+    for (let i = 0; i < 500; i++) yield* read(`${i}`, "1 minute")
+    yield* read("live", "1 hour")
+    yield* TestClock.adjust("1 minute")
+    expect(yield* Cached.stats).toMatchObject({ size: 1, weight: 1, evictions: 0 })
+    if (!cache.store) expect(yield* Cached.size).toBe(1)
+  })
 
-  it.effect("a clock that was set back by a year has not to catch up before what expires leaves", () =>
-    Effect.gen(function*() {
-      yield* TestClock.setTime(2e12)
-      yield* read("before", "1 hour")
-      yield* TestClock.setTime(2e12 - 365 * 86_400_000)
-      for (let i = 0; i < 30; i++) yield* read(`${i}`, `${1 + i} seconds`)
-      expect((yield* Cached.stats).size).toBe(31)
-      yield* TestClock.adjust("20 seconds")
-      expect((yield* Cached.stats).size).toBe(11)
-      yield* TestClock.adjust("20 seconds")
-      expect((yield* Cached.stats).size).toBe(1)
-      expect(yield* Cached.has("before")).toBe(true)
-      yield* TestClock.setTime(2e12 + 3_600_000)
-      expect((yield* Cached.stats).size).toBe(0)
-    }).pipe(provided))
+  withCache("a clock that was set back by a year has not to catch up before what expires leaves", function*() {
+    yield* TestClock.setTime(2e12)
+    yield* read("before", "1 hour")
+    yield* TestClock.setTime(2e12 - 365 * 86_400_000)
+    for (let i = 0; i < 30; i++) yield* read(`${i}`, `${1 + i} seconds`)
+    expect((yield* Cached.stats).size).toBe(31)
+    yield* TestClock.adjust("20 seconds")
+    expect((yield* Cached.stats).size).toBe(11)
+    yield* TestClock.adjust("20 seconds")
+    expect((yield* Cached.stats).size).toBe(1)
+    expect(yield* Cached.has("before")).toBe(true)
+    yield* TestClock.setTime(2e12 + 3_600_000)
+    expect((yield* Cached.stats).size).toBe(0)
+  })
 
-  it.effect("a deadline that was moved counts where it is now", () =>
-    Effect.gen(function*() {
-      const slides = Cached.sliding(Effect.succeed("slides"), "slides", { idle: "3 seconds" })
+  withCache("a deadline that was moved counts where it is now", function*() {
+    const slides = Cached.sliding(Effect.succeed("slides"), "slides", { idle: "3 seconds" })
+    yield* slides
+    yield* read("touched", "2 seconds")
+    yield* Cached.touch("touched", "1 hour")
+    for (let second = 0; second < 30; second++) {
+      yield* TestClock.adjust("1 second")
       yield* slides
-      yield* read("touched", "2 seconds")
-      yield* Cached.touch("touched", "1 hour")
-      for (let second = 0; second < 30; second++) {
-        yield* TestClock.adjust("1 second")
-        yield* slides
-      }
-      expect(yield* inMemory).toBe(2)
-      yield* TestClock.adjust("3 seconds")
-      expect(yield* Cached.has("touched")).toBe(true)
-      expect((yield* Cached.stats).size).toBe(1)
-    }).pipe(provided))
+    }
+    expect(yield* inMemory).toBe(2)
+    yield* TestClock.adjust("3 seconds")
+    expect(yield* Cached.has("touched")).toBe(true)
+    expect((yield* Cached.stats).size).toBe(1)
+  })
 })
 
-it.effect.each([1e9, 3e9])(
-  "a reader whose clock differs from the cache's loses nothing: at %d",
-  (begin) =>
-    Effect.gen(function*() {
-      yield* TestClock.setTime(2e9)
-      const cached = yield* Layer.build(CacheLayer.memory())
-      const clock = yield* Clock.Clock
-      let now = begin
-      const elsewhere: Clock.Clock = {
-        ...clock,
-        sleep: clock.sleep.bind(clock),
-        monotonicTimeNanosUnsafe: () => clock.monotonicTimeNanosUnsafe(),
-        currentTimeNanosUnsafe: () => BigInt(now) * 1_000_000n,
-        currentTimeMillisUnsafe: () => now
-      } as never
-      let loads = 0
-      const counted = Cached.ttl(Effect.sync(() => ++loads), "a", { ttl: "1 minute" })
-      const there = <A>(effect: Effect.Effect<A, never, Caching.Caching>) =>
-        effect.pipe(Effect.provideService(Clock.Clock, elsewhere), Effect.provide(cached))
-      yield* there(counted)
-      yield* TestClock.adjust("1 hour")
-      expect(yield* there(counted)).toBe(1)
-      now += 60_000
-      expect(yield* there(counted)).toBe(2)
-    }).pipe(Effect.scoped)
-)
+test.each([1e9, 3e9])("a reader whose clock differs from the cache's loses nothing: at %d", function*(begin) {
+  yield* TestClock.setTime(2e9)
+  const cached = yield* Layer.build(CacheLayer.memory())
+  const clock = yield* Clock.Clock
+  let now = begin
+  const elsewhere: Clock.Clock = {
+    ...clock,
+    sleep: clock.sleep.bind(clock),
+    monotonicTimeNanosUnsafe: () => clock.monotonicTimeNanosUnsafe(),
+    currentTimeNanosUnsafe: () => BigInt(now) * 1_000_000n,
+    currentTimeMillisUnsafe: () => now
+  } as never
+  let loads = 0
+  const counted = Cached.ttl(Effect.sync(() => ++loads), "a", { ttl: "1 minute" })
+  const there = <A>(effect: Effect.Effect<A, never, Caching.Caching>) =>
+    effect.pipe(Effect.provideService(Clock.Clock, elsewhere), Effect.provide(cached))
+  yield* there(counted)
+  yield* TestClock.adjust("1 hour")
+  expect(yield* there(counted)).toBe(1)
+  now += 60_000
+  expect(yield* there(counted)).toBe(2)
+})
 
 describe("a cache that is made in real time, and read under a TestClock", () => {
   const provided = Effect.provide([CacheLayer.memory(), TestClock.layer()])
@@ -169,16 +161,15 @@ describe("a cache that is made in real time, and read under a TestClock", () => 
     }).pipe(Effect.scoped))
 })
 
-it.effect("nothing runs on after the layer was closed", () =>
-  Effect.gen(function*() {
-    const self = yield* Effect.scoped(Effect.gen(function*() {
-      const cached = yield* Layer.build(CacheLayer.memory())
-      return yield* Effect.provide(Effect.andThen(read("a", "1 minute"), engine), cached)
-    }))
-    yield* TestClock.adjust("1 hour")
-    expect(self.memory.entries.size).toBe(1)
-    expect(self.memory.rests).toBe(false)
+test("nothing runs on after the layer was closed", function*() {
+  const self = yield* Effect.scoped(Effect.gen(function*() {
+    const cached = yield* Layer.build(CacheLayer.memory())
+    return yield* Effect.provide(Effect.andThen(read("a", "1 minute"), engine), cached)
   }))
+  yield* TestClock.adjust("1 hour")
+  expect(self.memory.entries.size).toBe(1)
+  expect(self.memory.rests).toBe(false)
+})
 
 describe("very many that expire within one second", { timeout: 120_000 }, () => {
   const count = 12_000

@@ -1,10 +1,11 @@
 /** Leaders that fail one after the other: the waiting callers need not all try. */
-import { describe, expect, it } from "@effect/vitest"
+import { describe, expect } from "@effect/vitest"
 import { Context, Effect, Exit, Fiber, Layer, Schema } from "effect"
 import { Cached, CacheKey, CacheLayer, Caching } from "effect-cached"
 import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
+import { test } from "../support/tests.ts"
 
 class Down extends Schema.TaggedError<Down>()("Down", { attempt: Schema.Int }) {}
 
@@ -39,42 +40,37 @@ const failing = (count: number, key: () => CacheKey.CacheKey<number, Down> | Cac
   })
 
 describe("leaders that fail one after the other", () => {
-  it.effect("are three: a waiting caller then fails as the last of them did", () =>
-    Effect.gen(function*() {
-      const { answers, fibers, loads } = yield* failing(6, () => new Told())
-      yield* TestClock.adjust("590 millis")
-      expect(answers()).toHaveLength(2)
-      yield* TestClock.adjust("500 millis")
-      expect(loads()).toBe(3)
-      const exits = yield* Effect.forEach(fibers, Fiber.await)
-      const attempts = exits.map((exit) =>
-        Exit.isFailure(exit) ? (exit.cause.reasons[0] as { error: Down }).error : exit
-      )
-      expect(attempts.every((error) => error instanceof Down)).toBe(true)
-      expect(attempts.map((error) => (error as Down).attempt).sort()).toEqual([1, 2, 3, 3, 3, 3])
-    }))
+  test("are three: a waiting caller then fails as the last of them did", function*() {
+    const { answers, fibers, loads } = yield* failing(6, () => new Told())
+    yield* TestClock.adjust("590 millis")
+    expect(answers()).toHaveLength(2)
+    yield* TestClock.adjust("500 millis")
+    expect(loads()).toBe(3)
+    const exits = yield* Effect.forEach(fibers, Fiber.await)
+    const attempts = exits.map((exit) => Exit.isFailure(exit) ? (exit.cause.reasons[0] as { error: Down }).error : exit)
+    expect(attempts.every((error) => error instanceof Down)).toBe(true)
+    expect(attempts.map((error) => (error as Down).attempt).sort()).toEqual([1, 2, 3, 3, 3, 3])
+  })
 
-  it.effect("do not prevent a later caller from trying", () =>
-    Effect.gen(function*() {
-      const { caches, fibers, load, loads } = yield* failing(6, () => new Told())
-      yield* TestClock.adjust("1500 millis")
-      yield* Effect.forEach(fibers, Fiber.await)
-      expect(loads()).toBe(3)
-      const later = yield* load.pipe(
-        Cached.ttl(new Told(), { ttl: "1 hour" }),
-        Effect.provideService(Caching.Caching, caches[0]!),
-        Effect.forkChild
-      )
-      yield* TestClock.adjust("1 second")
-      expect(Exit.isFailure(yield* Fiber.await(later))).toBe(true)
-      expect(loads()).toBe(4)
-    }))
+  test("do not prevent a later caller from trying", function*() {
+    const { caches, fibers, load, loads } = yield* failing(6, () => new Told())
+    yield* TestClock.adjust("1500 millis")
+    yield* Effect.forEach(fibers, Fiber.await)
+    expect(loads()).toBe(3)
+    const later = yield* load.pipe(
+      Cached.ttl(new Told(), { ttl: "1 hour" }),
+      Effect.provideService(Caching.Caching, caches[0]!),
+      Effect.forkChild
+    )
+    yield* TestClock.adjust("1 second")
+    expect(Exit.isFailure(yield* Fiber.await(later))).toBe(true)
+    expect(loads()).toBe(4)
+  })
 
-  it.effect("are all waiting callers, where the key has no error schema for the failure", () =>
-    Effect.gen(function*() {
-      const { fibers, loads } = yield* failing(5, () => new Untold())
-      yield* TestClock.adjust("10 seconds")
-      yield* Effect.forEach(fibers, Fiber.await)
-      expect(loads()).toBe(5)
-    }))
+  test("are all waiting callers, where the key has no error schema for the failure", function*() {
+    const { fibers, loads } = yield* failing(5, () => new Untold())
+    yield* TestClock.adjust("10 seconds")
+    yield* Effect.forEach(fibers, Fiber.await)
+    expect(loads()).toBe(5)
+  })
 })

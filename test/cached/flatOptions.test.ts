@@ -4,6 +4,7 @@ import { Cause, Effect, Exit, Schema, Stream } from "effect"
 import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, type Strategy } from "effect-cached"
 import { TestClock } from "effect/testing"
 import { made } from "../support/strategies.ts"
+import { test, testIn } from "../support/tests.ts"
 
 class Down extends Schema.TaggedError<Down>()("Down", {}) {}
 class Gone extends Schema.TaggedError<Gone>()("Gone", {}) {}
@@ -24,7 +25,7 @@ describe("a word makes the strategy of its name", () => {
       return calls
     }).pipe(Effect.provide(CacheLayer.memory()))
 
-  it.effect.each([
+  test.each([
     [{ ttl: "1 hour" }, 1],
     [{ strategy: "ttl", ttl: "20 minutes" }, 3],
     [{ strategy: "softTtl", softTtl: "20 minutes", ttl: "1 hour" }, 3],
@@ -34,10 +35,9 @@ describe("a word makes the strategy of its name", () => {
     [{ strategy: "maxHits", hits: 1, ttl: "1 hour" }, 3],
     [{ strategy: "failover", ttl: "1 hour" }, 6],
     [{ strategy: "untilInvalidated" }, 1]
-  ])("%j", ([options, calls]) =>
-    Effect.gen(function*() {
-      expect(yield* loads(options as object)).toBe(calls)
-    }))
+  ])("%j", function*([options, calls]) {
+    expect(yield* loads(options as object)).toBe(calls)
+  })
 })
 
 /** The outcome of a read whose load fails after a value was stored. */
@@ -56,53 +56,46 @@ describe("outages", () => {
   }
   const strategies = { own, failover: { strategy: "failover", ttl: "1 hour" } }
 
-  it.effect.each(Object.values(strategies))(
-    "without fallbackOn are timeouts alone: $name",
-    (strategy) =>
-      Effect.gen(function*() {
-        expect(yield* after(Effect.fail(new Down()), { strategy })).toEqual(Exit.fail(new Down()))
-        yield* Cached.remove("k")
-        const late = new CacheError.LoadTimeout({ key: "inner", timeoutMillis: 1 })
-        expect(yield* after(Effect.fail(late as never), { strategy })).toEqual(Exit.succeed(1))
-      }).pipe(Effect.provide(memory))
-  )
+  testIn(memory).each(Object.values(strategies))("without fallbackOn are timeouts alone: $name", function*(strategy) {
+    expect(yield* after(Effect.fail(new Down()), { strategy })).toEqual(Exit.fail(new Down()))
+    yield* Cached.remove("k")
+    const late = new CacheError.LoadTimeout({ key: "inner", timeoutMillis: 1 })
+    expect(yield* after(Effect.fail(late as never), { strategy })).toEqual(Exit.succeed(1))
+  })
 
-  it.effect("are the failures that fallbackOn names, all, or those of a function", () =>
-    Effect.gen(function*() {
-      const strategy = own
-      const named = (fallbackOn: unknown, failure: Down | Gone) =>
-        Effect.andThen(Cached.remove("k"), after(Effect.fail(failure), { strategy, fallbackOn }))
-      expect(yield* named(["Down"], new Down())).toEqual(Exit.succeed(1))
-      expect(yield* named(["Down"], new Gone())).toEqual(Exit.fail(new Gone()))
-      expect(yield* named("all", new Gone())).toEqual(Exit.succeed(1))
-      const isDown = (cause: Cause.Cause<Down | Gone>) =>
-        cause.reasons.some((one) => Cause.isFailReason(one) && one.error._tag === "Down")
-      expect(yield* named(isDown, new Down())).toEqual(Exit.succeed(1))
-      expect(yield* named(isDown, new Gone())).toEqual(Exit.fail(new Gone()))
-    }).pipe(Effect.provide(memory)))
+  testIn(memory)("are the failures that fallbackOn names, all, or those of a function", function*() {
+    const strategy = own
+    const named = (fallbackOn: unknown, failure: Down | Gone) =>
+      Effect.andThen(Cached.remove("k"), after(Effect.fail(failure), { strategy, fallbackOn }))
+    expect(yield* named(["Down"], new Down())).toEqual(Exit.succeed(1))
+    expect(yield* named(["Down"], new Gone())).toEqual(Exit.fail(new Gone()))
+    expect(yield* named("all", new Gone())).toEqual(Exit.succeed(1))
+    const isDown = (cause: Cause.Cause<Down | Gone>) =>
+      cause.reasons.some((one) => Cause.isFailReason(one) && one.error._tag === "Down")
+    expect(yield* named(isDown, new Down())).toEqual(Exit.succeed(1))
+    expect(yield* named(isDown, new Gone())).toEqual(Exit.fail(new Gone()))
+  })
 
-  it.effect("are a default of the layer", () =>
-    Effect.gen(function*() {
-      expect(yield* after(Effect.fail(new Down()), { strategy: own })).toEqual(Exit.succeed(1))
-    }).pipe(Effect.provide(CacheLayer.memory({ defaults: { fallbackOn: "all" } }))))
+  testIn(CacheLayer.memory({ defaults: { fallbackOn: "all" } }))("are a default of the layer", function*() {
+    expect(yield* after(Effect.fail(new Down()), { strategy: own })).toEqual(Exit.succeed(1))
+  })
 })
 
-it.effect("a failure is stored only if the read says so, whatever the strategy", () =>
-  Effect.gen(function*() {
-    let calls = 0
-    const load = Effect.suspend(() => (calls++, Effect.fail(new Gone())))
-    const strategy: Strategy.Strategy = {
-      name: "own",
-      decide: (entry) => entry ? "Serve" : "Load",
-      lifetime: () => ({ softTtl: 9, ttl: 9 })
-    }
-    const plain = Cached.fn(() => "a", () => load, { strategy })
-    yield* Effect.all([plain(), plain()].map(Effect.flip))
-    expect(calls).toBe(2)
-    const stored = Cached.fn(() => "b", () => load, { strategy, storeFailures: ["Gone"] })
-    yield* Effect.all([stored(), stored()].map(Effect.flip))
-    expect(calls).toBe(3)
-  }).pipe(Effect.provide(memory)))
+testIn(memory)("a failure is stored only if the read says so, whatever the strategy", function*() {
+  let calls = 0
+  const load = Effect.suspend(() => (calls++, Effect.fail(new Gone())))
+  const strategy: Strategy.Strategy = {
+    name: "own",
+    decide: (entry) => entry ? "Serve" : "Load",
+    lifetime: () => ({ softTtl: 9, ttl: 9 })
+  }
+  const plain = Cached.fn(() => "a", () => load, { strategy })
+  yield* Effect.all([plain(), plain()].map(Effect.flip))
+  expect(calls).toBe(2)
+  const stored = Cached.fn(() => "b", () => load, { strategy, storeFailures: ["Gone"] })
+  yield* Effect.all([stored(), stored()].map(Effect.flip))
+  expect(calls).toBe(3)
+})
 
 describe("another shape is refused with the right one", () => {
   const C = Cached as any

@@ -3,7 +3,10 @@ import { describe, expect, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Fiber, Option, Schema } from "effect"
 import { Cached, CacheError, CacheKey, CacheLayer, type Strategy } from "effect-cached"
 import { TestClock } from "effect/testing"
-import { caches, counting, ended, settle, start } from "../support/caches.ts"
+import { caches, counting, ended, settle, start, started, taking } from "../support/caches.ts"
+import { testIn } from "../support/tests.ts"
+
+const inMemory = testIn(CacheLayer.memory())
 
 class Down extends Schema.TaggedError<Down>()("Down", {}) {}
 
@@ -18,62 +21,58 @@ class Fib extends CacheKey.Class<Fib>()("Fib", { payload: { n: Schema.Number }, 
 const strategy = { ttl: "1 hour" } as const
 
 describe.each(caches)("over $name", (cache) => {
+  const withCache = testIn(cache.layer())
   const provided = Effect.provide(cache.layer())
 
   describe("fn", () => {
-    it.effect("calls its lookup with the key, once a payload", () =>
-      Effect.gen(function*() {
-        const keys: Array<Report> = []
-        const report = Cached.fn(Report, (key) => {
-          keys.push(key)
-          return Effect.succeed(`${key.city} ${key.days}`)
-        }, strategy)
-        expect(yield* report({ city: "Berlin" })).toBe("Berlin 1")
-        expect(yield* report({ city: "Berlin", days: 1 })).toBe("Berlin 1")
-        expect(yield* report({ city: "Berlin", days: 2 })).toBe("Berlin 2")
-        expect(keys).toEqual([new Report({ city: "Berlin" }), new Report({ city: "Berlin", days: 2 })])
-      }).pipe(provided))
+    withCache("calls its lookup with the key, once a payload", function*() {
+      const keys: Array<Report> = []
+      const report = Cached.fn(Report, (key) => {
+        keys.push(key)
+        return Effect.succeed(`${key.city} ${key.days}`)
+      }, strategy)
+      expect(yield* report({ city: "Berlin" })).toBe("Berlin 1")
+      expect(yield* report({ city: "Berlin", days: 1 })).toBe("Berlin 1")
+      expect(yield* report({ city: "Berlin", days: 2 })).toBe("Berlin 2")
+      expect(keys).toEqual([new Report({ city: "Berlin" }), new Report({ city: "Berlin", days: 2 })])
+    })
 
-    it.effect("needs no payload where no field is required", () =>
-      Effect.gen(function*() {
-        const { load } = counting()
-        const settings = Cached.fn(Settings, () => load, strategy)
-        expect([yield* settings(), yield* settings(), yield* settings({})]).toEqual([1, 1, 1])
-        yield* settings.invalidate()
-        expect(yield* settings()).toBe(2)
-        expect(yield* settings.refresh()).toBe(3)
-        expect(CacheKey.id(settings.key())).toBe(CacheKey.id(new Settings()))
-      }).pipe(provided))
+    withCache("needs no payload where no field is required", function*() {
+      const { load } = counting()
+      const settings = Cached.fn(Settings, () => load, strategy)
+      expect([yield* settings(), yield* settings(), yield* settings({})]).toEqual([1, 1, 1])
+      yield* settings.invalidate()
+      expect(yield* settings()).toBe(2)
+      expect(yield* settings.refresh()).toBe(3)
+      expect(CacheKey.id(settings.key())).toBe(CacheKey.id(new Settings()))
+    })
 
-    it.effect("a call is an effect: it runs as often as it is run, and is made without the cache", () =>
-      Effect.gen(function*() {
-        const { counts, load } = counting()
-        const settings = Cached.fn(Settings, () => load, strategy)
-        const call = settings()
-        expect([yield* call, yield* call]).toEqual([1, 1])
-        yield* settings.invalidate()
-        expect(yield* call).toBe(2)
-        expect(counts.started).toBe(2)
-      }).pipe(provided))
+    withCache("a call is an effect: it runs as often as it is run, and is made without the cache", function*() {
+      const { counts, load } = counting()
+      const settings = Cached.fn(Settings, () => load, strategy)
+      const call = settings()
+      expect([yield* call, yield* call]).toEqual([1, 1])
+      yield* settings.invalidate()
+      expect(yield* call).toBe(2)
+      expect(counts.started).toBe(2)
+    })
 
-    it.effect("key names what a call reads", () =>
-      Effect.gen(function*() {
-        const report = Cached.fn(Report, () => Effect.succeed("sunny"), strategy)
-        yield* report({ city: "Berlin" })
-        expect(yield* Cached.getOption(report.key({ city: "Berlin" }))).toEqual(Option.some("sunny"))
-        expect(yield* Cached.has(report.key({ city: "Rome" }))).toBe(false)
-      }).pipe(provided))
+    withCache("key names what a call reads", function*() {
+      const report = Cached.fn(Report, () => Effect.succeed("sunny"), strategy)
+      yield* report({ city: "Berlin" })
+      expect(yield* Cached.getOption(report.key({ city: "Berlin" }))).toEqual(Option.some("sunny"))
+      expect(yield* Cached.has(report.key({ city: "Rome" }))).toBe(false)
+    })
 
-    it.effect("invalidate makes the next call load", () =>
-      Effect.gen(function*() {
-        const { load } = counting()
-        const report = Cached.fn(Report, ({ city }) => Effect.map(load, (n) => `${city} ${n}`), strategy)
-        yield* report({ city: "Berlin" })
-        yield* report({ city: "Rome" })
-        yield* report.invalidate({ city: "Berlin" })
-        expect(yield* report({ city: "Berlin" })).toBe("Berlin 3")
-        expect(yield* report({ city: "Rome" })).toBe("Rome 2")
-      }).pipe(provided))
+    withCache("invalidate makes the next call load", function*() {
+      const { load } = counting()
+      const report = Cached.fn(Report, ({ city }) => Effect.map(load, (n) => `${city} ${n}`), strategy)
+      yield* report({ city: "Berlin" })
+      yield* report({ city: "Rome" })
+      yield* report.invalidate({ city: "Berlin" })
+      expect(yield* report({ city: "Berlin" })).toBe("Berlin 3")
+      expect(yield* report({ city: "Rome" })).toBe("Rome 2")
+    })
 
     it.effect("refresh loads again, once for callers that ask together, and its failure keeps the old value", () =>
       Effect.gen(function*() {
@@ -84,9 +83,7 @@ describe.each(caches)("over $name", (cache) => {
           () => Effect.flatMap(load, (n) => up ? Effect.succeed(`${n}`) : Effect.fail(new Down())),
           strategy
         )
-        const first = yield* start(report({ city: "Berlin" }))
-        yield* TestClock.adjust("1 second")
-        expect(yield* Fiber.join(first)).toBe("1")
+        expect(yield* taking("1 second", report({ city: "Berlin" }))).toBe("1")
         const both = yield* Effect.all([
           start(report.refresh({ city: "Berlin" })),
           start(report.refresh({ city: "Berlin" }))
@@ -98,8 +95,7 @@ describe.each(caches)("over $name", (cache) => {
         expect(yield* Effect.forEach(both, Fiber.join)).toEqual(["2", "2"])
         expect(yield* report({ city: "Berlin" })).toBe("2")
         up = false
-        const failing = yield* start(report.refresh({ city: "Berlin" }))
-        yield* settle
+        const failing = yield* started(report.refresh({ city: "Berlin" }))
         yield* TestClock.adjust("1 second")
         expect(yield* Fiber.await(failing)).toEqual(Exit.fail(new Down()))
         expect(yield* report({ city: "Berlin" })).toBe("2")
@@ -114,13 +110,10 @@ describe.each(caches)("over $name", (cache) => {
           ttl: "1 hour",
           refreshAfter: "1 minute"
         })
-        const first = yield* start(settings())
-        yield* TestClock.adjust("1 second")
-        yield* Fiber.join(first)
+        yield* taking("1 second", settings())
         yield* TestClock.adjust("2 minutes")
         expect(yield* settings()).toBe(1)
-        const asked = yield* start(settings.refresh())
-        yield* settle
+        const asked = yield* started(settings.refresh())
         yield* TestClock.adjust("1 second")
         expect(yield* Fiber.join(asked)).toBe(2)
         expect(counts.started).toBe(2)
@@ -135,39 +128,35 @@ describe.each(caches)("over $name", (cache) => {
         expect(yield* Fiber.join(later)).toBe(4)
       }).pipe(provided))
 
-    it.effect("takes the options of a read", () =>
-      Effect.gen(function*() {
-        const settings = Cached.fn(Settings, () => Effect.never, {
-          strategy: "failover",
-          ttl: "1 hour",
-          timeout: "1 second",
-          tags: ["t"]
-        })
-        const nothing = yield* start(settings())
-        yield* TestClock.adjust("1 second")
-        const exit = yield* Fiber.await(nothing)
-        expect(Exit.isFailure(exit) && Cause.squash(exit.cause)).toBeInstanceOf(CacheError.LoadTimeout)
-        yield* Cached.set(new Settings(), 7)
-        const stale = yield* start(settings())
-        yield* TestClock.adjust("1 second")
-        expect(yield* Fiber.join(stale)).toBe(7)
-        const tagged = Cached.fn(Settings, () => Effect.succeed(1), { ...strategy, tags: ["t"] })
-        yield* Cached.clear
-        yield* tagged()
-        yield* Cached.invalidate({ tag: "t" })
-        expect(yield* Cached.has(new Settings())).toBe(false)
-      }).pipe(provided))
+    withCache("takes the options of a read", function*() {
+      const settings = Cached.fn(Settings, () => Effect.never, {
+        strategy: "failover",
+        ttl: "1 hour",
+        timeout: "1 second",
+        tags: ["t"]
+      })
+      const nothing = yield* start(settings())
+      yield* TestClock.adjust("1 second")
+      const exit = yield* Fiber.await(nothing)
+      expect(Exit.isFailure(exit) && Cause.squash(exit.cause)).toBeInstanceOf(CacheError.LoadTimeout)
+      yield* Cached.set(new Settings(), 7)
+      expect(yield* taking("1 second", settings())).toBe(7)
+      const tagged = Cached.fn(Settings, () => Effect.succeed(1), { ...strategy, tags: ["t"] })
+      yield* Cached.clear
+      yield* tagged()
+      yield* Cached.invalidate({ tag: "t" })
+      expect(yield* Cached.has(new Settings())).toBe(false)
+    })
 
-    it.effect("a lookup that throws is a defect of the call, and is not stored", () =>
-      Effect.gen(function*() {
-        let calls = 0
-        const settings = Cached.fn(Settings, () => {
-          if (++calls === 1) throw new Error("a mistake")
-          return Effect.succeed(calls)
-        }, strategy)
-        expect(Exit.hasDies(yield* Effect.exit(settings()))).toBe(true)
-        expect(yield* settings()).toBe(2)
-      }).pipe(provided))
+    withCache("a lookup that throws is a defect of the call, and is not stored", function*() {
+      let calls = 0
+      const settings = Cached.fn(Settings, () => {
+        if (++calls === 1) throw new Error("a mistake")
+        return Effect.succeed(calls)
+      }, strategy)
+      expect(Exit.hasDies(yield* Effect.exit(settings()))).toBe(true)
+      expect(yield* settings()).toBe(2)
+    })
   })
 
   describe("recursive", () => {
@@ -182,73 +171,66 @@ describe.each(caches)("over $name", (cache) => {
       return { fib, computed: () => computed }
     }
 
-    it.effect("AI-25 · computes each value once", () =>
-      Effect.gen(function*() {
-        const { computed, fib } = counted()
-        expect(yield* fib({ n: 90 })).toBe(2880067194370816120n)
-        expect(computed()).toBe(91)
-        expect(yield* fib({ n: 91 })).toBe(4660046610375530309n)
-        expect(computed()).toBe(92)
-      }).pipe(provided))
+    withCache("AI-25 · computes each value once", function*() {
+      const { computed, fib } = counted()
+      expect(yield* fib({ n: 90 })).toBe(2880067194370816120n)
+      expect(computed()).toBe(91)
+      expect(yield* fib({ n: 91 })).toBe(4660046610375530309n)
+      expect(computed()).toBe(92)
+    })
 
-    it.effect("callers beside each other share what they need", () =>
-      Effect.gen(function*() {
-        const { computed, fib } = counted()
-        yield* Effect.all([fib({ n: 50 }), fib({ n: 49 }), fib({ n: 51 })], { concurrency: "unbounded" })
-        expect(computed()).toBe(52)
-      }).pipe(provided))
+    withCache("callers beside each other share what they need", function*() {
+      const { computed, fib } = counted()
+      yield* Effect.all([fib({ n: 50 }), fib({ n: 49 }), fib({ n: 51 })], { concurrency: "unbounded" })
+      expect(computed()).toBe(52)
+    })
 
-    it.effect("a value that needs itself dies with the path", () =>
-      Effect.gen(function*() {
-        const loop = Cached.recursive(Fib, ({ n }, self) => self({ n: (n + 1) % 3 }), strategy)
-        const exit = yield* Effect.exit(loop({ n: 0 }))
-        const defect = Exit.isFailure(exit) && Cause.squash(exit.cause)
-        expect(defect).toBeInstanceOf(CacheError.CacheCycle)
-        expect((defect as CacheError.CacheCycle).path).toEqual(
-          [0, 1, 2, 0].map((n) => CacheKey.id(new Fib({ n })))
-        )
-      }).pipe(provided))
+    withCache("a value that needs itself dies with the path", function*() {
+      const loop = Cached.recursive(Fib, ({ n }, self) => self({ n: (n + 1) % 3 }), strategy)
+      const exit = yield* Effect.exit(loop({ n: 0 }))
+      const defect = Exit.isFailure(exit) && Cause.squash(exit.cause)
+      expect(defect).toBeInstanceOf(CacheError.CacheCycle)
+      expect((defect as CacheError.CacheCycle).path).toEqual(
+        [0, 1, 2, 0].map((n) => CacheKey.id(new Fib({ n })))
+      )
+    })
 
-    it.effect("invalidate and refresh are of one value", () =>
-      Effect.gen(function*() {
-        const { computed, fib } = counted()
-        yield* fib({ n: 10 })
-        yield* fib.invalidate({ n: 10 })
-        yield* fib({ n: 10 })
-        yield* fib.refresh({ n: 10 })
-        expect(computed()).toBe(13)
-      }).pipe(provided))
+    withCache("invalidate and refresh are of one value", function*() {
+      const { computed, fib } = counted()
+      yield* fib({ n: 10 })
+      yield* fib.invalidate({ n: 10 })
+      yield* fib({ n: 10 })
+      yield* fib.refresh({ n: 10 })
+      expect(computed()).toBe(13)
+    })
 
-    it.effect("a failure below is a failure above, and nothing is stored", () =>
-      Effect.gen(function*() {
-        let up = false
-        const walk = Cached.recursive(Report, ({ city, days }, self) =>
-          days > 0
-            ? self({ city, days: days - 1 })
-            : Effect.suspend(() => up ? Effect.succeed("there") : Effect.fail(new Down())), strategy)
-        expect(yield* Effect.flip(walk({ city: "Berlin", days: 3 }))).toEqual(new Down())
-        up = true
-        expect(yield* walk({ city: "Berlin", days: 3 })).toBe("there")
-      }).pipe(provided))
+    withCache("a failure below is a failure above, and nothing is stored", function*() {
+      let up = false
+      const walk = Cached.recursive(Report, ({ city, days }, self) =>
+        days > 0
+          ? self({ city, days: days - 1 })
+          : Effect.suspend(() => up ? Effect.succeed("there") : Effect.fail(new Down())), strategy)
+      expect(yield* Effect.flip(walk({ city: "Berlin", days: 3 }))).toEqual(new Down())
+      up = true
+      expect(yield* walk({ city: "Berlin", days: 3 })).toBe("there")
+    })
 
-    it.effect("interrupted, it ends every load that no other caller needs", () =>
-      Effect.gen(function*() {
-        const ends: Array<number> = []
-        const chain = Cached.recursive(Fib, ({ n }, self) =>
-          Effect.onInterrupt(
-            n === 0 ? Effect.as(Effect.sleep(1000), 0n) : Effect.map(self({ n: n - 1 }), (below) => below + 1n),
-            () => Effect.sync(() => ends.push(n))
-          ), strategy)
-        const whole = yield* start(chain({ n: 5 }))
-        const half = yield* start(chain({ n: 2 }))
-        yield* settle
-        yield* TestClock.adjust(500)
-        yield* Fiber.interrupt(whole)
-        expect(ends.sort()).toEqual([3, 4, 5])
-        expect(ended(half)).toBe("still waiting")
-        yield* TestClock.adjust(500)
-        expect(yield* Fiber.join(half)).toBe(2n)
-      }).pipe(provided))
+    withCache("interrupted, it ends every load that no other caller needs", function*() {
+      const ends: Array<number> = []
+      const chain = Cached.recursive(Fib, ({ n }, self) =>
+        Effect.onInterrupt(
+          n === 0 ? Effect.as(Effect.sleep(1000), 0n) : Effect.map(self({ n: n - 1 }), (below) => below + 1n),
+          () => Effect.sync(() => ends.push(n))
+        ), strategy)
+      const whole = yield* start(chain({ n: 5 }))
+      const half = yield* started(chain({ n: 2 }))
+      yield* TestClock.adjust(500)
+      yield* Fiber.interrupt(whole)
+      expect(ends.sort()).toEqual([3, 4, 5])
+      expect(ended(half)).toBe("still waiting")
+      yield* TestClock.adjust(500)
+      expect(yield* Fiber.join(half)).toBe(2n)
+    })
   })
 })
 
@@ -273,10 +255,9 @@ describe("invalid options are thrown at once", () => {
     expect(make).toThrow(CacheError.CacheConfigError)
   })
 
-  it.effect("a payload of another type is a CacheConfigError of the call", () =>
-    Effect.gen(function*() {
-      const report = Cached.fn(Report, () => Effect.succeed("x"), strategy)
-      const exit = yield* Effect.exit(Effect.suspend(() => report({ city: 5 as never })))
-      expect(Exit.isFailure(exit) && Cause.squash(exit.cause)).toBeInstanceOf(CacheError.CacheConfigError)
-    }).pipe(Effect.provide(CacheLayer.memory())))
+  inMemory("a payload of another type is a CacheConfigError of the call", function*() {
+    const report = Cached.fn(Report, () => Effect.succeed("x"), strategy)
+    const exit = yield* Effect.exit(Effect.suspend(() => report({ city: 5 as never })))
+    expect(Exit.isFailure(exit) && Cause.squash(exit.cause)).toBeInstanceOf(CacheError.CacheConfigError)
+  })
 })

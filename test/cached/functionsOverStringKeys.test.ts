@@ -4,8 +4,10 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Option, Schema } from "effect"
 import { Cached, CacheError, CacheKey, CacheLayer, type Caching } from "effect-cached"
-import { TestClock } from "effect/testing"
-import { caches, ended, settle, start } from "../support/caches.ts"
+import { caches, elapse, ended, start } from "../support/caches.ts"
+import { testIn } from "../support/tests.ts"
+
+const inMemory = testIn(CacheLayer.memory())
 
 class Plain {
   readonly id = 1
@@ -15,24 +17,24 @@ const strategy = { ttl: "1 hour" } as const
 const refused = expect.objectContaining({ _tag: "CacheConfigError" })
 
 describe.each(caches)("over $name", (cache) => {
+  const withCache = testIn(cache.layer())
   const provided = Effect.provide(cache.layer())
 
-  it.effect("over string keys: one entry a key, invalidated and refreshed by the arguments", () =>
-    Effect.gen(function*() {
-      const calls: Array<ReadonlyArray<number>> = []
-      const sum = Cached.fn(
-        (a: number, b: number = 1) => `sum:${a}:${b}`,
-        (a, b) => Effect.sync(() => a + (b ?? 1) + 100 * calls.push([a, b ?? 1])),
-        { ...strategy, tags: ["sums"] }
-      )
-      expect([yield* sum(1), yield* sum(1, 1), yield* sum(2, 2)]).toEqual([102, 102, 204])
-      expect(calls).toEqual([[1, 1], [2, 2]])
-      expect([sum.key(1), yield* Cached.getOption(sum.key(1, 1))]).toEqual(["sum:1:1", Option.some(102)])
-      yield* sum.invalidate(1, 1)
-      expect([yield* sum(1), yield* sum.refresh(1), yield* sum(1)]).toEqual([302, 402, 402])
-      yield* Cached.invalidate({ tag: "sums" })
-      expect(yield* sum(2, 2)).toBe(504)
-    }).pipe(provided))
+  withCache("over string keys: one entry a key, invalidated and refreshed by the arguments", function*() {
+    const calls: Array<ReadonlyArray<number>> = []
+    const sum = Cached.fn(
+      (a: number, b: number = 1) => `sum:${a}:${b}`,
+      (a, b) => Effect.sync(() => a + (b ?? 1) + 100 * calls.push([a, b ?? 1])),
+      { ...strategy, tags: ["sums"] }
+    )
+    expect([yield* sum(1), yield* sum(1, 1), yield* sum(2, 2)]).toEqual([102, 102, 204])
+    expect(calls).toEqual([[1, 1], [2, 2]])
+    expect([sum.key(1), yield* Cached.getOption(sum.key(1, 1))]).toEqual(["sum:1:1", Option.some(102)])
+    yield* sum.invalidate(1, 1)
+    expect([yield* sum(1), yield* sum.refresh(1), yield* sum(1)]).toEqual([302, 402, 402])
+    yield* Cached.invalidate({ tag: "sums" })
+    expect(yield* sum(2, 2)).toBe(504)
+  })
 
   it.effect("over keys that a function makes: the schemas of their class, and the arguments for the lookup", () =>
     Effect.gen(function*() {
@@ -69,69 +71,62 @@ describe.each(caches)("over $name", (cache) => {
       expect([yield* made(1, "de"), calls.at(-1), calls.length]).toEqual([{ born }, [1, "de"], 6])
     }).pipe(provided))
 
-  it.effect("over string keys: with options of reads", () =>
-    Effect.gen(function*() {
-      const options = { ...strategy, timeout: "1 second" } as const
-      const hang = Cached.fn((id: string) => `hang:${id}`, () => Effect.never, options)
-      const fiber = yield* start(hang("a"))
-      yield* TestClock.adjust("1 second")
-      yield* settle
-      expect(ended(fiber)).toEqual(Exit.fail(new CacheError.LoadTimeout({ key: "hang:a", timeoutMillis: 1000 })))
-    }).pipe(provided))
+  withCache("over string keys: with options of reads", function*() {
+    const options = { ...strategy, timeout: "1 second" } as const
+    const hang = Cached.fn((id: string) => `hang:${id}`, () => Effect.never, options)
+    const fiber = yield* start(hang("a"))
+    yield* elapse("1 second")
+    expect(ended(fiber)).toEqual(Exit.fail(new CacheError.LoadTimeout({ key: "hang:a", timeoutMillis: 1000 })))
+  })
 
-  it.effect("a recursive function fails with what its load fails with, however deep", () =>
-    Effect.gen(function*() {
-      class Negative extends Schema.TaggedError<Negative>()("Negative", { n: Schema.Number }) {}
-      class Down extends CacheKey.Class<Down>()("Down", { payload: { n: Schema.Int }, success: Schema.Int }) {}
-      const countdown = Cached.recursive(Down, ({ n }, self) =>
-        Effect.gen(function*() {
-          if (n < -1) return yield* new Negative({ n })
-          return n === 0 ? 0 : 1 + (yield* self({ n: n < 0 ? n - 1 : n - 1 }))
-        }), strategy)
-      expect(yield* countdown({ n: 3 })).toBe(3)
-      expect(yield* Effect.flip(countdown({ n: -1 }))).toEqual(new Negative({ n: -2 }))
-      expect(yield* Cached.has(new Down({ n: -1 }))).toBe(false)
-    }).pipe(provided))
+  withCache("a recursive function fails with what its load fails with, however deep", function*() {
+    class Negative extends Schema.TaggedError<Negative>()("Negative", { n: Schema.Number }) {}
+    class Down extends CacheKey.Class<Down>()("Down", { payload: { n: Schema.Int }, success: Schema.Int }) {}
+    const countdown = Cached.recursive(Down, ({ n }, self) =>
+      Effect.gen(function*() {
+        if (n < -1) return yield* new Negative({ n })
+        return n === 0 ? 0 : 1 + (yield* self({ n: n < 0 ? n - 1 : n - 1 }))
+      }), strategy)
+    expect(yield* countdown({ n: 3 })).toBe(3)
+    expect(yield* Effect.flip(countdown({ n: -1 }))).toEqual(new Negative({ n: -2 }))
+    expect(yield* Cached.has(new Down({ n: -1 }))).toBe(false)
+  })
 })
 
-const inMemory = Effect.provide(CacheLayer.memory())
+inMemory("version by the code of the lookup: other code means other keys, the same code the same", function*() {
+  const multiplied = (lookup: (key: { readonly n: number }) => Effect.Effect<number>) => {
+    class F extends CacheKey.Class<F>()("f", {
+      payload: { n: Schema.Int },
+      success: Schema.Int,
+      version: CacheKey.codeOf(lookup)
+    }) {}
+    return Cached.fn(F, lookup, strategy)
+  }
+  const twice = () => multiplied(({ n }) => Effect.succeed(n * 2))
+  const thrice = multiplied(({ n }) => Effect.succeed(n * 3))
+  expect([yield* twice()({ n: 2 }), yield* thrice({ n: 2 }), yield* twice()({ n: 2 })]).toEqual([4, 6, 4])
+  expect(CacheKey.id(twice().key({ n: 2 }))).toBe(CacheKey.id(twice().key({ n: 2 })))
+  expect(CacheKey.id(twice().key({ n: 2 }))).not.toBe(CacheKey.id(thrice.key({ n: 2 })))
+  expect(yield* Cached.size).toBe(2)
+})
 
-it.effect("version by the code of the lookup: other code means other keys, the same code the same", () =>
-  Effect.gen(function*() {
-    const multiplied = (lookup: (key: { readonly n: number }) => Effect.Effect<number>) => {
-      class F extends CacheKey.Class<F>()("f", {
-        payload: { n: Schema.Int },
-        success: Schema.Int,
-        version: CacheKey.codeOf(lookup)
-      }) {}
-      return Cached.fn(F, lookup, strategy)
-    }
-    const twice = () => multiplied(({ n }) => Effect.succeed(n * 2))
-    const thrice = multiplied(({ n }) => Effect.succeed(n * 3))
-    expect([yield* twice()({ n: 2 }), yield* thrice({ n: 2 }), yield* twice()({ n: 2 })]).toEqual([4, 6, 4])
-    expect(CacheKey.id(twice().key({ n: 2 }))).toBe(CacheKey.id(twice().key({ n: 2 })))
-    expect(CacheKey.id(twice().key({ n: 2 }))).not.toBe(CacheKey.id(thrice.key({ n: 2 })))
-    expect(yield* Cached.size).toBe(2)
-  }).pipe(inMemory))
-
-it.effect("invalid arguments are refused at once", () =>
-  Effect.gen(function*() {
-    const lookup = () => Effect.succeed(1)
-    const key = (id: string) => id
-    expect(() => Cached.fn("f" as unknown as typeof key, lookup, strategy)).toThrow(refused)
-    expect(() => Cached.fn(key, lookup, {} as never)).toThrow(refused)
-    expect(() => Cached.fn(key, undefined as never, strategy)).toThrow(refused)
-    expect(() => Cached.fn(key, lookup, { ...strategy, tll: 1 } as never)).toThrow(refused)
-    expect(() => Cached.fn(Plain as unknown as typeof key, lookup, strategy)).toThrow(refused)
-    expect(() => Cached.fn((() => 1) as unknown as typeof key, lookup, strategy)("a")).toThrow(refused)
-    for (const given of [1, undefined, null, {}, new Plain()]) {
-      expect(() => Cached.fn((() => given) as unknown as typeof key, lookup, strategy)("a")).toThrow(
-        "Cached.fn(() => key): key cannot be"
-      )
-    }
-    const answers = Cached.fn(key, (() => Promise.resolve(1)) as never, strategy)
-    const exit = yield* Effect.exit(answers("a") as Effect.Effect<unknown, unknown, Caching.Caching>)
-    expect(Exit.isFailure(exit) && String(Cause.squash(exit.cause))).toContain(
-      "The lookup of \"a\" must return an effect"
+inMemory("invalid arguments are refused at once", function*() {
+  const lookup = () => Effect.succeed(1)
+  const key = (id: string) => id
+  expect(() => Cached.fn("f" as unknown as typeof key, lookup, strategy)).toThrow(refused)
+  expect(() => Cached.fn(key, lookup, {} as never)).toThrow(refused)
+  expect(() => Cached.fn(key, undefined as never, strategy)).toThrow(refused)
+  expect(() => Cached.fn(key, lookup, { ...strategy, tll: 1 } as never)).toThrow(refused)
+  expect(() => Cached.fn(Plain as unknown as typeof key, lookup, strategy)).toThrow(refused)
+  expect(() => Cached.fn((() => 1) as unknown as typeof key, lookup, strategy)("a")).toThrow(refused)
+  for (const given of [1, undefined, null, {}, new Plain()]) {
+    expect(() => Cached.fn((() => given) as unknown as typeof key, lookup, strategy)("a")).toThrow(
+      "Cached.fn(() => key): key cannot be"
     )
-  }).pipe(inMemory))
+  }
+  const answers = Cached.fn(key, (() => Promise.resolve(1)) as never, strategy)
+  const exit = yield* Effect.exit(answers("a") as Effect.Effect<unknown, unknown, Caching.Caching>)
+  expect(Exit.isFailure(exit) && String(Cause.squash(exit.cause))).toContain(
+    "The lookup of \"a\" must return an effect"
+  )
+})

@@ -3,7 +3,10 @@ import { describe, expect, it } from "@effect/vitest"
 import { Cause, Deferred, Effect, Exit, Fiber, Layer, Logger, Schema, Stream } from "effect"
 import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy } from "effect-cached"
 import { Store } from "effect-cached/adapters"
-import { caches, fakeStore, over, settle, start } from "../support/caches.ts"
+import { caches, fakeStore, over, settle, started } from "../support/caches.ts"
+import { test, testIn } from "../support/tests.ts"
+
+const inMemory = testIn(CacheLayer.memory())
 
 class Items extends CacheKey.Class<Items>()("Items", {
   payload: { page: Schema.Int, lang: Schema.String },
@@ -50,92 +53,81 @@ const ways: ReadonlyArray<
 ]
 
 describe.each(caches)("over $name", (cache) => {
-  const provided = Effect.provide(cache.layer())
+  const withCache = testIn(cache.layer())
 
   describe.each(ways.map(([name, run]) => ({ name, run })))("CA-50 · $name", ({ run }) => {
-    it.effect.each(kinds)("of %s: what it names, and nothing else", ([, target, rest]) =>
-      Effect.gen(function*() {
-        yield* fill
-        yield* run(target)
-        expect(yield* left).toEqual(rest)
-      }).pipe(provided))
+    withCache.each(kinds)("of %s: what it names, and nothing else", function*([, target, rest]) {
+      yield* fill
+      yield* run(target)
+      expect(yield* left).toEqual(rest)
+    })
   })
 
-  it.effect("once the effect has succeeded, and before its value is given on", () =>
-    Effect.gen(function*() {
-      yield* Cached.set("k", 1)
-      yield* Cached.set("l", 1, { tags: ["t"] })
-      yield* Cached.set(count, 1)
-      const during: Array<boolean> = []
-      const value = yield* Effect.gen(function*() {
-        during.push(yield* Cached.has("k"))
-        return 5
-      }).pipe(Cached.invalidateAfter(["k", count, { tag: "t" }]))
-      expect(value).toBe(5)
-      expect(during).toEqual([true])
-      expect([yield* Cached.has("k"), yield* Cached.has("l"), yield* Cached.has(count)]).toEqual([
-        false,
-        false,
-        false
+  withCache("once the effect has succeeded, and before its value is given on", function*() {
+    yield* Cached.set("k", 1)
+    yield* Cached.set("l", 1, { tags: ["t"] })
+    yield* Cached.set(count, 1)
+    const during: Array<boolean> = []
+    const value = yield* Effect.gen(function*() {
+      during.push(yield* Cached.has("k"))
+      return 5
+    }).pipe(Cached.invalidateAfter(["k", count, { tag: "t" }]))
+    expect(value).toBe(5)
+    expect(during).toEqual([true])
+    expect([yield* Cached.has("k"), yield* Cached.has("l"), yield* Cached.has(count)]).toEqual([
+      false,
+      false,
+      false
+    ])
+  })
+
+  withCache.each([Effect.fail("down"), Effect.die("bug"), Effect.interrupt])("not where it failed", function*(outcome) {
+    yield* Cached.set("k", 1)
+    const exit = yield* Effect.exit(outcome.pipe(Cached.invalidateAfter("k")))
+    expect(Exit.isFailure(exit)).toBe(true)
+    expect(yield* Cached.has("k")).toBe(true)
+  })
+
+  withCache("of what its value says", function*() {
+    yield* Cached.set("user:1", 1)
+    yield* Cached.set("user:2", 1)
+    yield* Effect.succeed({ id: 2 }).pipe(Cached.invalidateAfter((exit) => `user:${exit.value.id}`))
+    yield* Cached.invalidateAfter(Effect.succeed([]), () => [])
+    expect(yield* Effect.filter(["user:1", "user:2"], Cached.has)).toEqual(["user:1"])
+  })
+
+  withCache("CA-50 · all kinds in one list", function*() {
+    yield* fill
+    yield* Effect.void.pipe(
+      Cached.invalidateAfter([
+        "items",
+        { tag: "items" },
+        { all: Count },
+        { where: [Items, { page: 1 }] },
+        { matching: "items:page:?" }
       ])
-    }).pipe(provided))
+    )
+    expect(yield* left).toEqual([second])
+  })
 
-  it.effect.each([Effect.fail("down"), Effect.die("bug"), Effect.interrupt])(
-    "not where it failed",
-    (outcome) =>
-      Effect.gen(function*() {
-        yield* Cached.set("k", 1)
-        const exit = yield* Effect.exit(outcome.pipe(Cached.invalidateAfter("k")))
-        expect(Exit.isFailure(exit)).toBe(true)
-        expect(yield* Cached.has("k")).toBe(true)
-      }).pipe(provided)
-  )
+  withCache("P2 · a load that runs is stored nowhere, whatever kind of target names it", function*() {
+    for (const target of [{ where: [Items, { page: 2 }] }, { all: Items }, { matching: "~Items@*" }] as const) {
+      const loading = yield* Deferred.make<number>()
+      const reader = yield* started(Deferred.await(loading).pipe(Cached.ttl(second, { ttl: "1 hour" })))
+      yield* Effect.void.pipe(Cached.invalidateAfter(target))
+      yield* Deferred.succeed(loading, 1)
+      expect(yield* Fiber.join(reader)).toBe(1)
+      expect(yield* Cached.has(second)).toBe(false)
+    }
+  })
 
-  it.effect("of what its value says", () =>
-    Effect.gen(function*() {
-      yield* Cached.set("user:1", 1)
-      yield* Cached.set("user:2", 1)
-      yield* Effect.succeed({ id: 2 }).pipe(Cached.invalidateAfter((exit) => `user:${exit.value.id}`))
-      yield* Cached.invalidateAfter(Effect.succeed([]), () => [])
-      expect(yield* Effect.filter(["user:1", "user:2"], Cached.has)).toEqual(["user:1"])
-    }).pipe(provided))
-
-  it.effect("CA-50 · all kinds in one list", () =>
-    Effect.gen(function*() {
-      yield* fill
-      yield* Effect.void.pipe(
-        Cached.invalidateAfter([
-          "items",
-          { tag: "items" },
-          { all: Count },
-          { where: [Items, { page: 1 }] },
-          { matching: "items:page:?" }
-        ])
-      )
-      expect(yield* left).toEqual([second])
-    }).pipe(provided))
-
-  it.effect("P2 · a load that runs is stored nowhere, whatever kind of target names it", () =>
-    Effect.gen(function*() {
-      for (const target of [{ where: [Items, { page: 2 }] }, { all: Items }, { matching: "~Items@*" }] as const) {
-        const loading = yield* Deferred.make<number>()
-        const reader = yield* start(Deferred.await(loading).pipe(Cached.ttl(second, { ttl: "1 hour" })))
-        yield* settle
-        yield* Effect.void.pipe(Cached.invalidateAfter(target))
-        yield* Deferred.succeed(loading, 1)
-        expect(yield* Fiber.join(reader)).toBe(1)
-        expect(yield* Cached.has(second)).toBe(false)
-      }
-    }).pipe(provided))
-
-  it.effect("nothing is invalidated where the effect fails, or where CachePolicy.disable says so", () =>
-    Effect.gen(function*() {
-      yield* fill
-      const targets = kinds.map(([, target]) => target as Cached.Target)
-      yield* Effect.exit(Effect.fail("down").pipe(Cached.invalidateAfter(targets)))
-      yield* Effect.void.pipe(Cached.invalidateAfter(targets), CachePolicy.disable("invalidate"))
-      expect(yield* left).toEqual(all)
-    }).pipe(provided))
+  withCache("nothing is invalidated where the effect fails, or where CachePolicy.disable says so", function*() {
+    yield* fill
+    const targets = kinds.map(([, target]) => target as Cached.Target)
+    yield* Effect.exit(Effect.fail("down").pipe(Cached.invalidateAfter(targets)))
+    yield* Effect.void.pipe(Cached.invalidateAfter(targets), CachePolicy.disable("invalidate"))
+    expect(yield* left).toEqual(all)
+  })
 })
 
 /** Runs a test over a cache, and answers with what the cache has logged. */
@@ -152,29 +144,27 @@ const logged = <A, E>(
 }
 
 describe("a string with `*`", () => {
-  it.effect("CA-50 · is a key: only its own entry goes, and that is warned of once", () =>
-    Effect.gen(function*() {
-      const lines = yield* logged(Effect.gen(function*() {
-        yield* fill
-        yield* Cached.set("items:page:*", 1)
-        yield* Effect.void.pipe(Cached.invalidateAfter("items:page:*"))
-        yield* Cached.invalidate("items:*")
-        yield* Cached.invalidate(["items:*"])
-        expect(yield* left).toEqual(all)
-        expect(yield* Cached.has("items:page:*")).toBe(false)
-      }))
-      expect(lines.map((line) => line.includes("\"items:page:*\"") && line.includes("{ matching }"))).toEqual([true])
+  test("CA-50 · is a key: only its own entry goes, and that is warned of once", function*() {
+    const lines = yield* logged(Effect.gen(function*() {
+      yield* fill
+      yield* Cached.set("items:page:*", 1)
+      yield* Effect.void.pipe(Cached.invalidateAfter("items:page:*"))
+      yield* Cached.invalidate("items:*")
+      yield* Cached.invalidate(["items:*"])
+      expect(yield* left).toEqual(all)
+      expect(yield* Cached.has("items:page:*")).toBe(false)
     }))
+    expect(lines.map((line) => line.includes("\"items:page:*\"") && line.includes("{ matching }"))).toEqual([true])
+  })
 
-  it.effect("in a pattern, a tag or a key that is only read is no reason for a warning", () =>
-    Effect.gen(function*() {
-      const lines = yield* logged(Effect.gen(function*() {
-        yield* Effect.void.pipe(Cached.invalidateAfter([{ matching: "a*" }, { tag: "a*" }, "a"]))
-        yield* CachePolicy.invalidating(Cached.getOption("a*"))
-        yield* Cached.remove("a*")
-      }))
-      expect(lines).toEqual([])
+  test("in a pattern, a tag or a key that is only read is no reason for a warning", function*() {
+    const lines = yield* logged(Effect.gen(function*() {
+      yield* Effect.void.pipe(Cached.invalidateAfter([{ matching: "a*" }, { tag: "a*" }, "a"]))
+      yield* CachePolicy.invalidating(Cached.getOption("a*"))
+      yield* Cached.remove("a*")
     }))
+    expect(lines).toEqual([])
+  })
 })
 
 describe("a store that cannot be scanned", () => {
@@ -232,56 +222,50 @@ describe("a target that cannot be used", () => {
     expect(() => Effect.void.pipe(Cached.invalidateAfter(["k", target as never]))).toThrow(CacheError.CacheConfigError)
   })
 
-  it.effect.each([...none, ...late])(
+  inMemory.each([...none, ...late])(
     "%s ends the effect before it runs, and has no effect on other targets",
-    ([, target]) =>
-      Effect.gen(function*() {
-        yield* Cached.set("k", 1)
-        let ran = false
-        const write = Effect.suspend(() =>
-          Effect.sync(() => {
-            ran = true
-          }).pipe(Cached.invalidateAfter(["k", target as never]))
-        )
-        for (const run of [write, Cached.invalidate(["k", target as never])]) {
-          const exit = yield* Effect.exit(run)
-          expect(Exit.isFailure(exit) && Cause.squash(exit.cause)).toBeInstanceOf(CacheError.CacheConfigError)
-        }
-        expect([ran, yield* Cached.has("k")]).toEqual([false, true])
-      }).pipe(Effect.provide(CacheLayer.memory()))
+    function*([, target]) {
+      yield* Cached.set("k", 1)
+      let ran = false
+      const write = Effect.suspend(() =>
+        Effect.sync(() => {
+          ran = true
+        }).pipe(Cached.invalidateAfter(["k", target as never]))
+      )
+      for (const run of [write, Cached.invalidate(["k", target as never])]) {
+        const exit = yield* Effect.exit(run)
+        expect(Exit.isFailure(exit) && Cause.squash(exit.cause)).toBeInstanceOf(CacheError.CacheConfigError)
+      }
+      expect([ran, yield* Cached.has("k")]).toEqual([false, true])
+    }
   )
 
-  it.effect.each([
+  inMemory.each([
     ["undefined", undefined],
     ["a class", Count],
     ["two in one", { tag: "t", all: Count }],
     ["a list in a list", [["k"]]]
-  ])("%s", ([, targets]) =>
-    Effect.gen(function*() {
-      yield* Cached.set("k", 1)
-      const exit = yield* Effect.exit(Cached.invalidate(targets as never))
-      expect(Exit.isFailure(exit) && Cause.squash(exit.cause)).toBeInstanceOf(CacheError.CacheConfigError)
-      expect(yield* Cached.has("k")).toBe(true)
-    }).pipe(Effect.provide(CacheLayer.memory())))
+  ])("%s", function*([, targets]) {
+    yield* Cached.set("k", 1)
+    const exit = yield* Effect.exit(Cached.invalidate(targets as never))
+    expect(Exit.isFailure(exit) && Cause.squash(exit.cause)).toBeInstanceOf(CacheError.CacheConfigError)
+    expect(yield* Cached.has("k")).toBe(true)
+  })
 
-  it.effect.each(
+  inMemory.each(
     [
       ["throws", () => {
         throw new Error("bug")
       }],
       ["gives none", () => ["k", null]]
     ] as const
-  )(
-    "a function that %s ends the effect after it has run, and nothing is invalidated",
-    ([, targets]) =>
-      Effect.gen(function*() {
-        yield* Cached.set("k", 1)
-        let ran = false
-        const write = Effect.sync(() => {
-          ran = true
-        }).pipe(Cached.invalidateAfter(targets as never))
-        expect(Exit.hasDies(yield* Effect.exit(write))).toBe(true)
-        expect([ran, yield* Cached.has("k")]).toEqual([true, true])
-      }).pipe(Effect.provide(CacheLayer.memory()))
-  )
+  )("a function that %s ends the effect after it has run, and nothing is invalidated", function*([, targets]) {
+    yield* Cached.set("k", 1)
+    let ran = false
+    const write = Effect.sync(() => {
+      ran = true
+    }).pipe(Cached.invalidateAfter(targets as never))
+    expect(Exit.hasDies(yield* Effect.exit(write))).toBe(true)
+    expect([ran, yield* Cached.has("k")]).toEqual([true, true])
+  })
 })

@@ -6,7 +6,7 @@ import { Store } from "effect-cached/adapters"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { singly } from "../../src/testing/internal/singly.ts"
-import { fakeStore, over, settle, start } from "../support/caches.ts"
+import { fakeStore, over, settle, started } from "../support/caches.ts"
 import { pluralOf } from "../support/pluralOf.ts"
 
 const unavailable = new CacheError.StoreError({ store: "fake", operation: "any", reason: "Unavailable" })
@@ -142,8 +142,9 @@ describe("while the store refuses a clear", () => {
     const store = fallible()
     return Effect.gen(function*() {
       const goesOn = yield* Latch.make()
-      const adding = yield* start(Transaction.run(Effect.tap(visits.increment(), goesOn.await), { isolation: "fast" }))
-      yield* settle
+      const adding = yield* started(
+        Transaction.run(Effect.tap(visits.increment(), goesOn.await), { isolation: "fast" })
+      )
       store.isDown = true
       yield* Cached.clear
       store.isDown = false

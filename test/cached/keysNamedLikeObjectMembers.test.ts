@@ -5,6 +5,9 @@ import { Cached, CacheError, CacheKey, CacheLayer } from "effect-cached"
 import { checkGiven } from "../../src/internal/options/options.ts"
 import { caches, counting } from "../support/caches.ts"
 import { made } from "../support/strategies.ts"
+import { testIn } from "../support/tests.ts"
+
+const inMemory = testIn(CacheLayer.memory())
 
 const names = ["constructor", "toString", "__proto__", "hasOwnProperty", "valueOf"]
 
@@ -14,49 +17,46 @@ const and = <A extends object>(object: A, name: string): A =>
 
 describe.each(names)("%s", (name) => {
   describe.each(caches)("over $name", (cache) => {
-    it.effect("is a string key, and a tag", () =>
-      Effect.gen(function*() {
-        const { counts, load } = counting()
-        const get = load.pipe(Cached.ttl(name, { ttl: "1 hour", tags: [name] }))
-        expect([yield* get, yield* get]).toEqual([1, 1])
-        yield* Cached.invalidate({ tag: name })
-        expect(yield* get).toBe(2)
-        expect(yield* Cached.remove(name)).toBe(true)
-        expect(yield* Cached.getOption(name)).toEqual(Option.none())
-        expect(yield* Cached.counter(name).increment()).toBe(1)
-        expect(yield* Cached.counter(name).increment()).toBe(2)
-        expect(counts.started).toBe(2)
-      }).pipe(Effect.provide(cache.layer())))
+    testIn(cache.layer())("is a string key, and a tag", function*() {
+      const { counts, load } = counting()
+      const get = load.pipe(Cached.ttl(name, { ttl: "1 hour", tags: [name] }))
+      expect([yield* get, yield* get]).toEqual([1, 1])
+      yield* Cached.invalidate({ tag: name })
+      expect(yield* get).toBe(2)
+      expect(yield* Cached.remove(name)).toBe(true)
+      expect(yield* Cached.getOption(name)).toEqual(Option.none())
+      expect(yield* Cached.counter(name).increment()).toBe(1)
+      expect(yield* Cached.counter(name).increment()).toBe(2)
+      expect(counts.started).toBe(2)
+    })
 
-    it.effect("is a key class, with counters of its own", () =>
-      Effect.gen(function*() {
-        class Named extends CacheKey.Class<Named>()(name, {
-          payload: { id: Schema.Int },
-          success: Schema.Int
-        }) {}
-        const get = Cached.fn(Named, ({ id }) => Effect.succeed(id), { ttl: "1 hour" })
-        expect([yield* get({ id: 1 }), yield* get({ id: 1 }), yield* get({ id: 2 })]).toEqual([1, 1, 2])
-        const { classes, loads } = yield* Cached.stats
-        expect(loads).toBe(2)
-        expect(Object.entries(classes).map(([name, { loads }]) => [name, loads])).toEqual([[name, 2]])
-        expect(Object.hasOwn(classes, name)).toBe(true)
-        expect(classes[name]!.loads).toBe(2)
-        yield* Cached.invalidate({ all: Named })
-        expect(yield* get({ id: 1 })).toBe(1)
-        expect((yield* Cached.stats).loads).toBe(3)
-      }).pipe(Effect.provide(cache.layer())))
+    testIn(cache.layer())("is a key class, with counters of its own", function*() {
+      class Named extends CacheKey.Class<Named>()(name, {
+        payload: { id: Schema.Int },
+        success: Schema.Int
+      }) {}
+      const get = Cached.fn(Named, ({ id }) => Effect.succeed(id), { ttl: "1 hour" })
+      expect([yield* get({ id: 1 }), yield* get({ id: 1 }), yield* get({ id: 2 })]).toEqual([1, 1, 2])
+      const { classes, loads } = yield* Cached.stats
+      expect(loads).toBe(2)
+      expect(Object.entries(classes).map(([name, { loads }]) => [name, loads])).toEqual([[name, 2]])
+      expect(Object.hasOwn(classes, name)).toBe(true)
+      expect(classes[name]!.loads).toBe(2)
+      yield* Cached.invalidate({ all: Named })
+      expect(yield* get({ id: 1 })).toBe(1)
+      expect((yield* Cached.stats).loads).toBe(3)
+    })
   })
 
-  it.effect("is no option of a strategy, of a read or of a layer, and is refused as such", () =>
-    Effect.gen(function*() {
-      const exit = yield* Effect.exit(Effect.succeed(1).pipe(Cached.ttl("k", and({ ttl: "1 hour" }, name))))
-      expect(Exit.isFailure(exit) && Cause.squash(exit.cause)).toMatchObject({
-        _tag: "CacheConfigError",
-        message: expect.stringContaining(`no option "${name}"`)
-      })
-      expect(() => CacheLayer.memory(and({}, name))).toThrow(CacheError.CacheConfigError)
-      expect(() => made({ strategy: "ttl", ...and({ ttl: "1 hour" }, name) })).toThrow(CacheError.CacheConfigError)
-    }).pipe(Effect.provide(CacheLayer.memory())))
+  inMemory("is no option of a strategy, of a read or of a layer, and is refused as such", function*() {
+    const exit = yield* Effect.exit(Effect.succeed(1).pipe(Cached.ttl("k", and({ ttl: "1 hour" }, name))))
+    expect(Exit.isFailure(exit) && Cause.squash(exit.cause)).toMatchObject({
+      _tag: "CacheConfigError",
+      message: expect.stringContaining(`no option "${name}"`)
+    })
+    expect(() => CacheLayer.memory(and({}, name))).toThrow(CacheError.CacheConfigError)
+    expect(() => made({ strategy: "ttl", ...and({ ttl: "1 hour" }, name) })).toThrow(CacheError.CacheConfigError)
+  })
 
   it("is looked up among the checks that there are", () => {
     const checked: Array<unknown> = []
@@ -86,11 +86,10 @@ describe.each(names)("%s", (name) => {
   })
 })
 
-it.effect("a property that a program has added to every object is no option", () =>
-  Effect.gen(function*() {
-    const get = counting().load.pipe(Cached.ttl("k", { ttl: "1 hour" }))
-    Reflect.defineProperty(Object.prototype, "polluted", { value: 1, enumerable: true, configurable: true })
-    const exit = yield* Effect.exit(get)
-    Reflect.deleteProperty(Object.prototype, "polluted")
-    expect(exit).toEqual(Exit.succeed(1))
-  }).pipe(Effect.provide(CacheLayer.memory())))
+inMemory("a property that a program has added to every object is no option", function*() {
+  const get = counting().load.pipe(Cached.ttl("k", { ttl: "1 hour" }))
+  Reflect.defineProperty(Object.prototype, "polluted", { value: 1, enumerable: true, configurable: true })
+  const exit = yield* Effect.exit(get)
+  Reflect.deleteProperty(Object.prototype, "polluted")
+  expect(exit).toEqual(Exit.succeed(1))
+})

@@ -17,7 +17,8 @@ import {
 import { Cached, CacheKey, CachePolicy } from "effect-cached"
 import { CacheClosed, LoadTimeout } from "effect-cached/CacheError"
 import { TestClock } from "effect/testing"
-import { caches, start } from "../support/caches.ts"
+import { caches, start, taking } from "../support/caches.ts"
+import { test, testIn } from "../support/tests.ts"
 
 interface Source {
   started: number
@@ -84,22 +85,22 @@ const recovered = (answers: ReadonlyArray<Answer>, old: ReadonlyArray<string> = 
 
 describe.each(caches)("over $name", (cache) => {
   const layer = cache.layer({ refresh: { timeout: 500 } })
+  const withCache = testIn(layer)
   const key = "k"
 
-  it.effect("ttl: the readers of a timeout fail, and the next ones get the value of another load", () =>
-    Effect.gen(function*() {
-      const source = hangs(2)
-      const read = source.load.pipe(Cached.ttl(key, { ttl: 100, timeout: 200 }))
-      yield* read
-      yield* TestClock.adjust(120)
-      const answers = yield* busily(read, { millis: 4000 })
-      expect(recovered(answers)).toBeLessThanOrEqual(400)
-      expect(count(answers, "LoadTimeout")).toBeLessThanOrEqual(2)
-      expect(source.most).toBe(1)
-      expect(source.running).toBe(0)
-    }).pipe(Effect.provide(layer)))
+  withCache("ttl: the readers of a timeout fail, and the next ones get the value of another load", function*() {
+    const source = hangs(2)
+    const read = source.load.pipe(Cached.ttl(key, { ttl: 100, timeout: 200 }))
+    yield* read
+    yield* TestClock.adjust(120)
+    const answers = yield* busily(read, { millis: 4000 })
+    expect(recovered(answers)).toBeLessThanOrEqual(400)
+    expect(count(answers, "LoadTimeout")).toBeLessThanOrEqual(2)
+    expect(source.most).toBe(1)
+    expect(source.running).toBe(0)
+  })
 
-  it.effect.each(
+  withCache.each(
     [
       [
         "softTtl with softTimeout",
@@ -109,16 +110,15 @@ describe.each(caches)("over $name", (cache) => {
       ["failover", Cached.failover(key, { ttl: "1 hour", timeout: 100, fallbackOn: "all" })],
       ["refreshAhead past its ttl", Cached.refreshAhead(key, { ttl: 400, refreshAfter: 50, timeout: 200 })]
     ] as const
-  )("%s: the load is tried again after refresh.timeout", ([, cached]) =>
-    Effect.gen(function*() {
-      const source = hangs(2)
-      const read = cached(source.load)
-      yield* read
-      yield* TestClock.adjust(120)
-      const answers = yield* busily(read, { millis: 3000 })
-      expect(recovered(answers, ["1"])).toBeLessThanOrEqual(1000)
-      expect(source.most).toBe(1)
-    }).pipe(Effect.provide(layer)))
+  )("%s: the load is tried again after refresh.timeout", function*([, cached]) {
+    const source = hangs(2)
+    const read = cached(source.load)
+    yield* read
+    yield* TestClock.adjust(120)
+    const answers = yield* busily(read, { millis: 3000 })
+    expect(recovered(answers, ["1"])).toBeLessThanOrEqual(1000)
+    expect(source.most).toBe(1)
+  })
 
   it.effect("a stale value that no timeout may be answered with is no reason to wait for refresh.timeout", () =>
     Effect.gen(function*() {
@@ -131,37 +131,35 @@ describe.each(caches)("over $name", (cache) => {
       expect(recovered(yield* busily(read, { millis: 1000 }), ["1"])).toBeLessThanOrEqual(400)
     }).pipe(Effect.provide(cache.layer())))
 
-  it.effect("a clock that is set forward during a load does not make readers patient", () =>
-    Effect.gen(function*() {
-      const source = sourceOf((n) => n === 2 ? Infinity : 20)
-      const read = source.load.pipe(Cached.ttl(key, { ttl: 1000, timeout: 200 }))
-      const wall = { ahead: 0 }
-      const clock = yield* Clock.Clock
-      const setForward: Clock.Clock = {
-        ...clock,
-        currentTimeMillisUnsafe: () => clock.currentTimeMillisUnsafe() + wall.ahead,
-        sleep: (duration) => clock.sleep(duration),
-        monotonicTimeNanosUnsafe: () => clock.monotonicTimeNanosUnsafe()
-      }
-      yield* Effect.gen(function*() {
-        const first = yield* start(read)
-        wall.ahead = 3_600_000
-        yield* TestClock.adjust(20)
-        expect(yield* Fiber.join(first)).toBe("1")
-        yield* TestClock.adjust(1000)
-        expect(recovered(yield* busily(read, { millis: 1000 }), ["1"])).toBeLessThanOrEqual(400)
-      }).pipe(Effect.provide(cache.layer()), Effect.provideService(Clock.Clock, setForward))
-    }))
+  test("a clock that is set forward during a load does not make readers patient", function*() {
+    const source = sourceOf((n) => n === 2 ? Infinity : 20)
+    const read = source.load.pipe(Cached.ttl(key, { ttl: 1000, timeout: 200 }))
+    const wall = { ahead: 0 }
+    const clock = yield* Clock.Clock
+    const setForward: Clock.Clock = {
+      ...clock,
+      currentTimeMillisUnsafe: () => clock.currentTimeMillisUnsafe() + wall.ahead,
+      sleep: (duration) => clock.sleep(duration),
+      monotonicTimeNanosUnsafe: () => clock.monotonicTimeNanosUnsafe()
+    }
+    yield* Effect.gen(function*() {
+      const first = yield* start(read)
+      wall.ahead = 3_600_000
+      yield* TestClock.adjust(20)
+      expect(yield* Fiber.join(first)).toBe("1")
+      yield* TestClock.adjust(1000)
+      expect(recovered(yield* busily(read, { millis: 1000 }), ["1"])).toBeLessThanOrEqual(400)
+    }).pipe(Effect.provide(cache.layer()), Effect.provideService(Clock.Clock, setForward))
+  })
 
-  it.effect("a stale value that has ended is no reason to wait for refresh.timeout", () =>
-    Effect.gen(function*() {
-      const source = hangs(2)
-      const read = source.load.pipe(Cached.softTtl(key, { ttl: 1000, softTtl: 100, softTimeout: 50, timeout: 200 }))
-      yield* read
-      yield* TestClock.adjust(120)
-      const answers = yield* busily(read, { millis: 3000 })
-      expect(recovered(answers, ["1"])).toBeLessThanOrEqual(1400)
-    }).pipe(Effect.provide(cache.layer())))
+  testIn(cache.layer())("a stale value that has ended is no reason to wait for refresh.timeout", function*() {
+    const source = hangs(2)
+    const read = source.load.pipe(Cached.softTtl(key, { ttl: 1000, softTtl: 100, softTimeout: 50, timeout: 200 }))
+    yield* read
+    yield* TestClock.adjust(120)
+    const answers = yield* busily(read, { millis: 3000 })
+    expect(recovered(answers, ["1"])).toBeLessThanOrEqual(1400)
+  })
 
   it.effect.each(
     [
@@ -203,52 +201,48 @@ describe.each(caches)("over $name", (cache) => {
       return { calls, lookup }
     }
 
-    it.effect("outlasted keys leave their call", () =>
-      Effect.gen(function*() {
-        const { calls, lookup } = lookupOf(Infinity)
-        const users = Cached.many(User, lookup, { ttl: "1 hour", timeout: 200 })
-        const answers = yield* busily(Effect.map(users(ids(1, 2, 3)), texts), { millis: 2000 })
-        const late = answers.filter(({ value }) => value.includes("LoadTimeout"))
-        expect(late.length).toBeLessThanOrEqual(2)
-        expect(late.every(({ at }) => at <= 400)).toBe(true)
-        expect(calls.flat().toSorted()).toEqual([1, 1, 2, 2, 3, 3])
-      }).pipe(Effect.provide(layer)))
+    withCache("outlasted keys leave their call", function*() {
+      const { calls, lookup } = lookupOf(Infinity)
+      const users = Cached.many(User, lookup, { ttl: "1 hour", timeout: 200 })
+      const answers = yield* busily(Effect.map(users(ids(1, 2, 3)), texts), { millis: 2000 })
+      const late = answers.filter(({ value }) => value.includes("LoadTimeout"))
+      expect(late.length).toBeLessThanOrEqual(2)
+      expect(late.every(({ at }) => at <= 400)).toBe(true)
+      expect(calls.flat().toSorted()).toEqual([1, 1, 2, 2, 3, 3])
+    })
 
-    it.effect("keys that leave in one turn share the next call", () =>
-      Effect.gen(function*() {
-        const { calls, lookup } = lookupOf(Infinity)
-        const users = Cached.many(User, lookup, { ttl: "1 hour", maxLoad: 1000 })
-        const read = Effect.timeout(Effect.map(users(ids(1, 2, 3)), texts), 200)
-        const answers = yield* busily(read, { millis: 2000 })
-        expect(recovered(answers)).toBeLessThanOrEqual(1040)
-        expect(calls).toEqual([[1, 2, 3], [1, 2, 3]])
-      }).pipe(Effect.provide(layer)))
+    withCache("keys that leave in one turn share the next call", function*() {
+      const { calls, lookup } = lookupOf(Infinity)
+      const users = Cached.many(User, lookup, { ttl: "1 hour", maxLoad: 1000 })
+      const read = Effect.timeout(Effect.map(users(ids(1, 2, 3)), texts), 200)
+      const answers = yield* busily(read, { millis: 2000 })
+      expect(recovered(answers)).toBeLessThanOrEqual(1040)
+      expect(calls).toEqual([[1, 2, 3], [1, 2, 3]])
+    })
 
-    it.effect("a key leaves a call that continues for another key", () =>
-      Effect.gen(function*() {
-        const { calls, lookup } = lookupOf(3000)
-        const strategy = { ttl: "1 hour" } as const
-        const users = Cached.many(User, lookup, { ...strategy, timeout: (key) => key.id === 1 ? 200 : 10_000 })
-        const both = yield* start(Effect.map(users(ids(1, 2)), texts))
-        const answers = yield* busily(Effect.map(users(ids(1)), texts), { millis: 1000 })
-        expect(recovered(answers)).toBeLessThanOrEqual(400)
-        yield* TestClock.adjust(3000)
-        expect(yield* Fiber.join(both)).toBe("LoadTimeout,2#1")
-        expect(calls).toEqual([[1, 2], [1]])
-      }).pipe(Effect.provide(layer)))
+    withCache("a key leaves a call that continues for another key", function*() {
+      const { calls, lookup } = lookupOf(3000)
+      const strategy = { ttl: "1 hour" } as const
+      const users = Cached.many(User, lookup, { ...strategy, timeout: (key) => key.id === 1 ? 200 : 10_000 })
+      const both = yield* start(Effect.map(users(ids(1, 2)), texts))
+      const answers = yield* busily(Effect.map(users(ids(1)), texts), { millis: 1000 })
+      expect(recovered(answers)).toBeLessThanOrEqual(400)
+      yield* TestClock.adjust(3000)
+      expect(yield* Fiber.join(both)).toBe("LoadTimeout,2#1")
+      expect(calls).toEqual([[1, 2], [1]])
+    })
 
-    it.effect("a key does not leave a call for which a patient reader waits", () =>
-      Effect.gen(function*() {
-        const { calls, lookup } = lookupOf(3000)
-        const strategy = { ttl: "1 hour" } as const
-        const patient = yield* start(Effect.map(Cached.many(User, lookup, strategy)(ids(1, 2)), texts))
-        const hasty = Cached.many(User, lookup, { ...strategy, timeout: 200 })
-        const answers = yield* busily(Effect.map(hasty(ids(1)), texts), { millis: 2000 })
-        expect(count(answers, "LoadTimeout")).toBeGreaterThan(10)
-        yield* TestClock.adjust(1000)
-        expect(yield* Fiber.join(patient)).toBe("1#1,2#1")
-        expect(calls).toEqual([[1, 2]])
-      }).pipe(Effect.provide(layer)))
+    withCache("a key does not leave a call for which a patient reader waits", function*() {
+      const { calls, lookup } = lookupOf(3000)
+      const strategy = { ttl: "1 hour" } as const
+      const patient = yield* start(Effect.map(Cached.many(User, lookup, strategy)(ids(1, 2)), texts))
+      const hasty = Cached.many(User, lookup, { ...strategy, timeout: 200 })
+      const answers = yield* busily(Effect.map(hasty(ids(1)), texts), { millis: 2000 })
+      expect(count(answers, "LoadTimeout")).toBeGreaterThan(10)
+      yield* TestClock.adjust(1000)
+      expect(yield* Fiber.join(patient)).toBe("1#1,2#1")
+      expect(calls).toEqual([[1, 2]])
+    })
 
     it.effect("each retry of a refresh is another attempt of all its keys", () =>
       Effect.gen(function*() {
@@ -265,64 +259,60 @@ describe.each(caches)("over $name", (cache) => {
       }).pipe(Effect.provide(cache.layer({ refresh: { timeout: 500, retry: Schedule.recurs(1) } }))))
   })
 
-  it.effect("a stream: a run without elements is left for another one", () =>
-    Effect.gen(function*() {
-      let runs = 0
-      const origin = Stream.suspend(() => {
-        const n = ++runs
-        return n === 1 ? Stream.never : Stream.make(`${n}`, `${n}`)
-      })
-      const read = origin.pipe(Cached.stream(key, { ttl: "1 hour", maxLoad: 1000 }), Stream.runCollect)
-      const answers = yield* busily(Effect.timeout(read, 200), { millis: 3000 })
-      expect(recovered(answers)).toBeLessThanOrEqual(1040)
-      expect(runs).toBe(2)
-    }).pipe(Effect.provide(layer)))
+  withCache("a stream: a run without elements is left for another one", function*() {
+    let runs = 0
+    const origin = Stream.suspend(() => {
+      const n = ++runs
+      return n === 1 ? Stream.never : Stream.make(`${n}`, `${n}`)
+    })
+    const read = origin.pipe(Cached.stream(key, { ttl: "1 hour", maxLoad: 1000 }), Stream.runCollect)
+    const answers = yield* busily(Effect.timeout(read, 200), { millis: 3000 })
+    expect(recovered(answers)).toBeLessThanOrEqual(1040)
+    expect(runs).toBe(2)
+  })
 
-  it.effect("a stream: the next run is not that of a consumer that may not write", () =>
-    Effect.gen(function*() {
-      let runs = 0
-      const origin = Stream.suspend(() => ++runs === 1 ? Stream.never : Stream.make("own"))
-      const consume = (stream: Stream.Stream<string>) =>
-        stream.pipe(Cached.stream(key, { ttl: "1 hour", maxLoad: 1000 }), Stream.runCollect)
-      const first = yield* start(consume(origin))
-      yield* TestClock.adjust(500)
-      const second = yield* start(consume(origin))
-      yield* TestClock.adjust(1000)
-      const third = yield* start(CachePolicy.disable("set")(consume(Stream.make("read only"))))
-      yield* TestClock.adjust(1000)
-      for (const fiber of [first, second, third]) expect(fiber.pollUnsafe()).toEqual(Exit.succeed(["own"]))
-    }).pipe(Effect.provide(layer)))
+  withCache("a stream: the next run is not that of a consumer that may not write", function*() {
+    let runs = 0
+    const origin = Stream.suspend(() => ++runs === 1 ? Stream.never : Stream.make("own"))
+    const consume = (stream: Stream.Stream<string>) =>
+      stream.pipe(Cached.stream(key, { ttl: "1 hour", maxLoad: 1000 }), Stream.runCollect)
+    const first = yield* start(consume(origin))
+    yield* TestClock.adjust(500)
+    const second = yield* start(consume(origin))
+    yield* TestClock.adjust(1000)
+    const third = yield* start(CachePolicy.disable("set")(consume(Stream.make("read only"))))
+    yield* TestClock.adjust(1000)
+    for (const fiber of [first, second, third]) expect(fiber.pollUnsafe()).toEqual(Exit.succeed(["own"]))
+  })
 
-  it.effect("a stream: consumers that have received elements stay with their run", () =>
-    Effect.gen(function*() {
-      let runs = 0
-      const origin = Stream.suspend(() => {
-        const n = ++runs
-        return n === 1 ? Stream.concat(Stream.make("1"), Stream.never) : Stream.make(`${n}`)
-      })
-      const stream = origin.pipe(Cached.stream(key, { ttl: "1 hour", maxLoad: 1000 }))
-      const received: Array<string> = []
-      const first = yield* start(Stream.runForEach(stream, (element) => Effect.sync(() => received.push(element))))
-      yield* TestClock.adjust(1000)
-      expect(yield* Effect.timeoutOption(Stream.runCollect(stream), 500)).toEqual(Option.some(["2"]))
-      yield* TestClock.adjust(100)
-      expect([received, first.pollUnsafe(), runs]).toEqual([["1"], undefined, 2])
-      expect(yield* Stream.runCollect(stream)).toEqual(["2"])
-      yield* Fiber.interrupt(first)
-    }).pipe(Effect.provide(layer)))
+  withCache("a stream: consumers that have received elements stay with their run", function*() {
+    let runs = 0
+    const origin = Stream.suspend(() => {
+      const n = ++runs
+      return n === 1 ? Stream.concat(Stream.make("1"), Stream.never) : Stream.make(`${n}`)
+    })
+    const stream = origin.pipe(Cached.stream(key, { ttl: "1 hour", maxLoad: 1000 }))
+    const received: Array<string> = []
+    const first = yield* start(Stream.runForEach(stream, (element) => Effect.sync(() => received.push(element))))
+    yield* TestClock.adjust(1000)
+    expect(yield* Effect.timeoutOption(Stream.runCollect(stream), 500)).toEqual(Option.some(["2"]))
+    yield* TestClock.adjust(100)
+    expect([received, first.pollUnsafe(), runs]).toEqual([["1"], undefined, 2])
+    expect(yield* Stream.runCollect(stream)).toEqual(["2"])
+    yield* Fiber.interrupt(first)
+  })
 
-  it.effect("a stream: each element shows that its run does not hang", () =>
-    Effect.gen(function*() {
-      let runs = 0
-      const origin = Stream.suspend(() => {
-        runs++
-        return Stream.range(1, 10).pipe(Stream.mapEffect((n) => Effect.delay(Effect.succeed(n), 600)))
-      })
-      const read = origin.pipe(Cached.stream(key, { ttl: "1 hour", maxLoad: 1000 }), Stream.runCollect)
-      const answers = yield* busily(read, { millis: 7000, every: 100 })
-      expect(runs).toBe(1)
-      expect(answers.at(-1)!.value).toBe("1,2,3,4,5,6,7,8,9,10")
-    }).pipe(Effect.provide(layer)))
+  withCache("a stream: each element shows that its run does not hang", function*() {
+    let runs = 0
+    const origin = Stream.suspend(() => {
+      runs++
+      return Stream.range(1, 10).pipe(Stream.mapEffect((n) => Effect.delay(Effect.succeed(n), 600)))
+    })
+    const read = origin.pipe(Cached.stream(key, { ttl: "1 hour", maxLoad: 1000 }), Stream.runCollect)
+    const answers = yield* busily(read, { millis: 7000, every: 100 })
+    expect(runs).toBe(1)
+    expect(answers.at(-1)!.value).toBe("1,2,3,4,5,6,7,8,9,10")
+  })
 
   class GetUser extends CacheKey.Class<GetUser>()("GetUser", { payload: { id: Schema.Int }, success: Schema.String }) {}
 
@@ -339,47 +329,44 @@ describe.each(caches)("over $name", (cache) => {
     return { origin, state }
   }
 
-  it.effect("a resolver: once all callers have left, the next request reaches the origin", () =>
-    Effect.gen(function*() {
-      const { origin, state } = hangingOnce()
-      const users = Cached.resolver(origin, { ttl: "1 hour" })
-      const request = (id: number) => Effect.request(new GetUser({ id }), users)
-      const hasty = yield* start(Effect.timeout(request(1), 300))
-      const patient = yield* start(request(2))
-      yield* TestClock.adjust(0)
-      yield* TestClock.adjust(300)
-      expect(Exit.isFailure(yield* Fiber.await(hasty))).toBe(true)
-      expect(state.batches).toBe(1)
-      yield* Fiber.interrupt(patient)
-      yield* TestClock.adjust(0)
-      expect(yield* request(1)).toBe("batch 2")
-      expect(state.batches).toBe(2)
-    }).pipe(Effect.provide(layer)))
+  withCache("a resolver: once all callers have left, the next request reaches the origin", function*() {
+    const { origin, state } = hangingOnce()
+    const users = Cached.resolver(origin, { ttl: "1 hour" })
+    const request = (id: number) => Effect.request(new GetUser({ id }), users)
+    const hasty = yield* start(Effect.timeout(request(1), 300))
+    const patient = yield* start(request(2))
+    yield* TestClock.adjust(0)
+    yield* TestClock.adjust(300)
+    expect(Exit.isFailure(yield* Fiber.await(hasty))).toBe(true)
+    expect(state.batches).toBe(1)
+    yield* Fiber.interrupt(patient)
+    yield* TestClock.adjust(0)
+    expect(yield* request(1)).toBe("batch 2")
+    expect(state.batches).toBe(2)
+  })
 
-  it.effect("a resolver: readers that stay get another batch after maxLoad", () =>
-    Effect.gen(function*() {
-      const { origin } = hangingOnce()
-      const users = Cached.resolver(origin, { ttl: "1 hour", maxLoad: 1000 })
-      const answers = yield* busily(Effect.request(new GetUser({ id: 1 }), users), { millis: 2000 })
-      expect(recovered(answers)).toBeLessThanOrEqual(1200)
-      expect(count(answers, "failed")).toBe(0)
-    }).pipe(Effect.provide(layer)))
+  withCache("a resolver: readers that stay get another batch after maxLoad", function*() {
+    const { origin } = hangingOnce()
+    const users = Cached.resolver(origin, { ttl: "1 hour", maxLoad: 1000 })
+    const answers = yield* busily(Effect.request(new GetUser({ id: 1 }), users), { millis: 2000 })
+    expect(recovered(answers)).toBeLessThanOrEqual(1200)
+    expect(count(answers, "failed")).toBe(0)
+  })
 
-  it.effect("a source that is slower than its readers are patient still fills the cache", () =>
-    Effect.gen(function*() {
-      const run = Effect.fnUntraced(function*(timeout: number) {
-        const source = sourceOf((n) => n === 1 ? 0 : 300)
-        const read = source.load.pipe(Cached.ttl(`${timeout}`, { ttl: 2000, timeout }))
-        yield* read
-        yield* TestClock.adjust(2100)
-        return { answers: yield* busily(read, { millis: 12_000 }), source }
-      })
-      const healthy = yield* run(1000)
-      const slow = yield* run(200)
-      expect(slow.source.most).toBe(1)
-      expect(slow.source.started).toBeLessThanOrEqual(2 * healthy.source.started)
-      expect(new Set(slow.answers.map(({ value }) => value)).size).toBeGreaterThan(3)
-    }).pipe(Effect.provide(layer)))
+  withCache("a source that is slower than its readers are patient still fills the cache", function*() {
+    const run = Effect.fnUntraced(function*(timeout: number) {
+      const source = sourceOf((n) => n === 1 ? 0 : 300)
+      const read = source.load.pipe(Cached.ttl(`${timeout}`, { ttl: 2000, timeout }))
+      yield* read
+      yield* TestClock.adjust(2100)
+      return { answers: yield* busily(read, { millis: 12_000 }), source }
+    })
+    const healthy = yield* run(1000)
+    const slow = yield* run(200)
+    expect(slow.source.most).toBe(1)
+    expect(slow.source.started).toBeLessThanOrEqual(2 * healthy.source.started)
+    expect(new Set(slow.answers.map(({ value }) => value)).size).toBeGreaterThan(3)
+  })
 
   it.effect("a source that hangs one time in twenty is loaded, and fails, about as often as a healthy one", () =>
     Effect.gen(function*() {
@@ -399,110 +386,102 @@ describe.each(caches)("over $name", (cache) => {
       expect(new Set(hanging.answers.map(({ value }) => value)).size).toBeGreaterThan(healthy.source.started / 2)
     }).pipe(Effect.provide(layer)))
 
-  it.effect("a source that was slow before may be slow again, although its last load was quick", () =>
-    Effect.gen(function*() {
-      const source = sourceOf((n) => n % 2 === 1 ? 300 : 10)
-      const read = (timeout: number) => source.load.pipe(Cached.ttl(key, { ttl: 1000, timeout }))
-      for (const _ of [1, 2]) {
-        const patient = yield* start(read(1000))
-        yield* TestClock.adjust(1000)
-        expect(Exit.isSuccess(yield* Fiber.await(patient))).toBe(true)
-        yield* TestClock.adjust(1000)
-      }
-      expect(recovered(yield* busily(read(100), { millis: 600 }))).toBeLessThanOrEqual(320)
-      expect(source.started).toBe(3)
-    }).pipe(Effect.provide(layer)))
+  withCache("a source that was slow before may be slow again, although its last load was quick", function*() {
+    const source = sourceOf((n) => n % 2 === 1 ? 300 : 10)
+    const read = (timeout: number) => source.load.pipe(Cached.ttl(key, { ttl: 1000, timeout }))
+    for (const _ of [1, 2]) {
+      const patient = yield* start(read(1000))
+      yield* TestClock.adjust(1000)
+      expect(Exit.isSuccess(yield* Fiber.await(patient))).toBe(true)
+      yield* TestClock.adjust(1000)
+    }
+    expect(recovered(yield* busily(read(100), { millis: 600 }))).toBeLessThanOrEqual(320)
+    expect(source.started).toBe(3)
+  })
 
-  it.effect("a source that hangs for good is tried ever less often", () =>
-    Effect.gen(function*() {
-      const source = sourceOf((n) => n === 1 ? 0 : Infinity)
-      const read = source.load.pipe(Cached.ttl(key, { ttl: 100, timeout: 200 }))
-      yield* read
-      yield* TestClock.adjust(120)
-      const answers = yield* busily(read, { millis: 600_000, every: 190 })
-      // 2 + log2 of 60 s / 200 ms, then one in each minute.
-      expect(source.started - 1).toBeLessThanOrEqual(2 + Math.log2(300) + 10)
-      expect(source.most).toBe(1)
-      expect(source.running).toBe(0)
-      expect(count(answers, "1")).toBe(0)
-    }).pipe(Effect.provide(cache.layer())))
+  testIn(cache.layer())("a source that hangs for good is tried ever less often", function*() {
+    const source = sourceOf((n) => n === 1 ? 0 : Infinity)
+    const read = source.load.pipe(Cached.ttl(key, { ttl: 100, timeout: 200 }))
+    yield* read
+    yield* TestClock.adjust(120)
+    const answers = yield* busily(read, { millis: 600_000, every: 190 })
+    // 2 + log2 of 60 s / 200 ms, then one in each minute.
+    expect(source.started - 1).toBeLessThanOrEqual(2 + Math.log2(300) + 10)
+    expect(source.most).toBe(1)
+    expect(source.running).toBe(0)
+    expect(count(answers, "1")).toBe(0)
+  })
 
-  it.effect("P3: a hasty reader does not make a load run again for which a patient one waits", () =>
-    Effect.gen(function*() {
-      const source = sourceOf(() => 5000)
-      const patient = yield* start(source.load.pipe(Cached.ttl(key, { ttl: "1 hour" })))
-      const hasty = source.load.pipe(Cached.ttl(key, { ttl: "1 hour", timeout: 50 }))
-      const answers = yield* busily(hasty, { millis: 5200, every: 20 })
-      expect(yield* Fiber.join(patient)).toBe("1")
-      expect(source.started).toBe(1)
-      expect(count(answers, "1")).toBeGreaterThan(0)
-    }).pipe(Effect.provide(layer)))
+  withCache("P3: a hasty reader does not make a load run again for which a patient one waits", function*() {
+    const source = sourceOf(() => 5000)
+    const patient = yield* start(source.load.pipe(Cached.ttl(key, { ttl: "1 hour" })))
+    const hasty = source.load.pipe(Cached.ttl(key, { ttl: "1 hour", timeout: 50 }))
+    const answers = yield* busily(hasty, { millis: 5200, every: 20 })
+    expect(yield* Fiber.join(patient)).toBe("1")
+    expect(source.started).toBe(1)
+    expect(count(answers, "1")).toBeGreaterThan(0)
+  })
 
-  it.effect("once the patient reader has left, the others count", () =>
-    Effect.gen(function*() {
-      const source = hangs(1)
-      const patient = yield* start(source.load.pipe(Cached.ttl(key, { ttl: "1 hour" })))
-      const hasty = yield* start(busily(source.load.pipe(Cached.ttl(key, { ttl: "1 hour", timeout: 200 })), {
-        millis: 2000
-      }))
-      yield* TestClock.adjust(0)
-      expect(source.started).toBe(1)
-      yield* Fiber.interrupt(patient)
-      expect(recovered(yield* Fiber.join(hasty))).toBeLessThanOrEqual(400)
-    }).pipe(Effect.provide(layer)))
+  withCache("once the patient reader has left, the others count", function*() {
+    const source = hangs(1)
+    const patient = yield* start(source.load.pipe(Cached.ttl(key, { ttl: "1 hour" })))
+    const hasty = yield* start(busily(source.load.pipe(Cached.ttl(key, { ttl: "1 hour", timeout: 200 })), {
+      millis: 2000
+    }))
+    yield* TestClock.adjust(0)
+    expect(source.started).toBe(1)
+    yield* Fiber.interrupt(patient)
+    expect(recovered(yield* Fiber.join(hasty))).toBeLessThanOrEqual(400)
+  })
 
-  it.effect.each(
+  withCache.each(
     [
       ["a finalizer of a second", Effect.onExit(Effect.never, () => Effect.sleep(1000))],
       ["a finalizer that hangs", Effect.onExit(Effect.never, () => Effect.never)],
       ["an interruption that it catches", Effect.catchCause(Effect.never, () => Effect.succeed("caught"))]
     ] as const
-  )("a load with %s gives way to the next attempt", ([, first]) =>
-    Effect.gen(function*() {
-      let loads = 0
-      const load = Effect.suspend((): Effect.Effect<string> => ++loads === 1 ? first : Effect.succeed(`${loads}`))
-      const read = load.pipe(Cached.ttl(key, { ttl: "1 hour", timeout: 200 }))
-      const answers = yield* busily(read, { millis: 2000 })
-      expect(recovered(answers, ["caught"])).toBeLessThanOrEqual(600)
-      expect(loads).toBe(2)
-      yield* TestClock.adjust(5000)
-      expect(yield* read).toBe("2")
-    }).pipe(Effect.provide(layer)))
+  )("a load with %s gives way to the next attempt", function*([, first]) {
+    let loads = 0
+    const load = Effect.suspend((): Effect.Effect<string> => ++loads === 1 ? first : Effect.succeed(`${loads}`))
+    const read = load.pipe(Cached.ttl(key, { ttl: "1 hour", timeout: 200 }))
+    const answers = yield* busily(read, { millis: 2000 })
+    expect(recovered(answers, ["caught"])).toBeLessThanOrEqual(600)
+    expect(loads).toBe(2)
+    yield* TestClock.adjust(5000)
+    expect(yield* read).toBe("2")
+  })
 
-  it.effect("an uninterruptible load is not run again", () =>
-    Effect.gen(function*() {
-      const source = sourceOf(() => 3000)
-      const read = Effect.uninterruptible(source.load).pipe(Cached.ttl(key, { ttl: "1 hour", timeout: 200 }))
-      yield* busily(read, { millis: 4000 })
-      expect(source.started).toBe(1)
-    }).pipe(Effect.provide(layer)))
+  withCache("an uninterruptible load is not run again", function*() {
+    const source = sourceOf(() => 3000)
+    const read = Effect.uninterruptible(source.load).pipe(Cached.ttl(key, { ttl: "1 hour", timeout: 200 }))
+    yield* busily(read, { millis: 4000 })
+    expect(source.started).toBe(1)
+  })
 
-  it.effect("callers of a load that gives way while the cache closes die with CacheClosed", () =>
-    Effect.gen(function*() {
-      const scope = yield* Scope.make()
-      const context = yield* Layer.buildWithScope(layer, scope)
-      const load = Effect.onInterrupt(Effect.never, () => Effect.sleep(500))
-      const read = load.pipe(Cached.ttl(key, { ttl: "1 hour", maxLoad: 1000 }), Effect.provideContext(context))
-      const readers = [yield* start(read)]
-      yield* TestClock.adjust(1000)
-      readers.push(yield* start(read))
-      yield* start(Scope.close(scope, Exit.void))
-      yield* TestClock.adjust(500)
-      const closed = Exit.die(new CacheClosed({ key }))
-      expect(readers.map((fiber) => fiber.pollUnsafe())).toEqual([closed, closed])
-    }))
+  test("callers of a load that gives way while the cache closes die with CacheClosed", function*() {
+    const scope = yield* Scope.make()
+    const context = yield* Layer.buildWithScope(layer, scope)
+    const load = Effect.onInterrupt(Effect.never, () => Effect.sleep(500))
+    const read = load.pipe(Cached.ttl(key, { ttl: "1 hour", maxLoad: 1000 }), Effect.provideContext(context))
+    const readers = [yield* start(read)]
+    yield* TestClock.adjust(1000)
+    readers.push(yield* start(read))
+    yield* start(Scope.close(scope, Exit.void))
+    yield* TestClock.adjust(500)
+    const closed = Exit.die(new CacheClosed({ key }))
+    expect(readers.map((fiber) => fiber.pollUnsafe())).toEqual([closed, closed])
+  })
 
-  it.effect("a load whose id was invalidated is not run again: the next readers have a load of their own", () =>
-    Effect.gen(function*() {
-      const source = hangs(1)
-      const read = source.load.pipe(Cached.ttl(key, { ttl: "1 hour", timeout: 200 }))
-      const first = yield* start(Effect.exit(read))
-      yield* Cached.invalidate(key)
-      expect(yield* read).toBe("2")
-      yield* TestClock.adjust(200)
-      expect(Exit.isFailure(yield* Fiber.join(first))).toBe(true)
-      expect(source.started).toBe(2)
-    }).pipe(Effect.provide(layer)))
+  withCache("a load whose id was invalidated is not run again: the next readers have a load of their own", function*() {
+    const source = hangs(1)
+    const read = source.load.pipe(Cached.ttl(key, { ttl: "1 hour", timeout: 200 }))
+    const first = yield* start(Effect.exit(read))
+    yield* Cached.invalidate(key)
+    expect(yield* read).toBe("2")
+    yield* TestClock.adjust(200)
+    expect(Exit.isFailure(yield* Fiber.join(first))).toBe(true)
+    expect(source.started).toBe(2)
+  })
 
   it.effect("an invalidation while the load gives way: the callers get the next attempt, which is not stored", () =>
     Effect.gen(function*() {
@@ -543,48 +522,43 @@ describe.each(caches)("over $name", (cache) => {
       expect(exits.map((exit) => exit && Exit.hasInterrupts(exit))).toEqual([true, undefined])
     }).pipe(Effect.provide(layer)))
 
-  it.effect("a clock that is set back does not end the patience", () =>
-    Effect.gen(function*() {
-      const source = hangs(1)
-      const read = source.load.pipe(Cached.ttl(key, { ttl: "1 hour", maxLoad: 1000 }))
-      yield* TestClock.setTime(10_000_000)
-      yield* start(Effect.exit(read))
-      yield* TestClock.setTime(1_000_000)
-      const answers = yield* busily(Effect.timeout(read, 200), { millis: 2000 })
-      expect(recovered(answers)).toBeLessThanOrEqual(1100)
-    }).pipe(Effect.provide(layer)))
+  withCache("a clock that is set back does not end the patience", function*() {
+    const source = hangs(1)
+    const read = source.load.pipe(Cached.ttl(key, { ttl: "1 hour", maxLoad: 1000 }))
+    yield* TestClock.setTime(10_000_000)
+    yield* start(Effect.exit(read))
+    yield* TestClock.setTime(1_000_000)
+    const answers = yield* busily(Effect.timeout(read, 200), { millis: 2000 })
+    expect(recovered(answers)).toBeLessThanOrEqual(1100)
+  })
 
-  it.effect("an explicit refresh that hangs", () =>
-    Effect.gen(function*() {
-      const source = hangs(1)
-      const read = source.load.pipe(Cached.ttl(key, { ttl: "1 hour", timeout: 200 }))
-      const answers = yield* start(CachePolicy.refresh(busily(read, { millis: 1000 })))
-      yield* TestClock.adjust(0)
-      expect(recovered(yield* Fiber.join(answers))).toBeLessThanOrEqual(400)
-    }).pipe(Effect.provide(layer)))
+  withCache("an explicit refresh that hangs", function*() {
+    const source = hangs(1)
+    const read = source.load.pipe(Cached.ttl(key, { ttl: "1 hour", timeout: 200 }))
+    expect(recovered(yield* taking(0, CachePolicy.refresh(busily(read, { millis: 1000 }))))).toBeLessThanOrEqual(400)
+  })
 
-  it.effect("is a counter, an event and a warning for each key class, until a load succeeds", () =>
-    Effect.gen(function*() {
-      const seen: Array<unknown> = []
-      const source = sourceOf((n) => n < 4 ? Infinity : 0)
-      const other = hangs(1)
-      const read = source.load.pipe(Cached.ttl(key, { ttl: "1 hour", timeout: 200 }))
-      const readOther = other.load.pipe(Cached.ttl("other", { ttl: "1 hour", timeout: 200 }))
-      yield* Effect.forkScoped(
-        Stream.runForEach(Cached.events({ of: ["Restart"] }), (event) => Effect.sync(() => seen.push(event))),
-        { startImmediately: true }
-      )
-      yield* TestClock.adjust(0)
-      yield* busily(Effect.all([Effect.exit(read), Effect.exit(readOther)], { concurrency: 2 }), { millis: 3000 })
-      const { loadFailures, loads, restarts } = yield* Cached.stats
-      expect({ loadFailures, loads, restarts }).toEqual({ loads: 6, restarts: 4, loadFailures: 0 })
-      yield* TestClock.adjust(0)
-      expect(seen.filter((event) => (event as { id: string }).id === key)).toEqual([
-        { _tag: "Restart", id: key, keyClass: undefined, millis: 200 },
-        { _tag: "Restart", id: key, keyClass: undefined, millis: 400 },
-        { _tag: "Restart", id: key, keyClass: undefined, millis: 800 }
-      ])
-    }).pipe(Effect.scoped, Effect.provide(layer)))
+  withCache("is a counter, an event and a warning for each key class, until a load succeeds", function*() {
+    const seen: Array<unknown> = []
+    const source = sourceOf((n) => n < 4 ? Infinity : 0)
+    const other = hangs(1)
+    const read = source.load.pipe(Cached.ttl(key, { ttl: "1 hour", timeout: 200 }))
+    const readOther = other.load.pipe(Cached.ttl("other", { ttl: "1 hour", timeout: 200 }))
+    yield* Effect.forkScoped(
+      Stream.runForEach(Cached.events({ of: ["Restart"] }), (event) => Effect.sync(() => seen.push(event))),
+      { startImmediately: true }
+    )
+    yield* TestClock.adjust(0)
+    yield* busily(Effect.all([Effect.exit(read), Effect.exit(readOther)], { concurrency: 2 }), { millis: 3000 })
+    const { loadFailures, loads, restarts } = yield* Cached.stats
+    expect({ loadFailures, loads, restarts }).toEqual({ loads: 6, restarts: 4, loadFailures: 0 })
+    yield* TestClock.adjust(0)
+    expect(seen.filter((event) => (event as { id: string }).id === key)).toEqual([
+      { _tag: "Restart", id: key, keyClass: undefined, millis: 200 },
+      { _tag: "Restart", id: key, keyClass: undefined, millis: 400 },
+      { _tag: "Restart", id: key, keyClass: undefined, millis: 800 }
+    ])
+  })
 })
 
 it.effect("the span of the attempt that gave way ends as restarted", () =>
