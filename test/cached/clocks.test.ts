@@ -94,7 +94,7 @@ describe("before 1970", () => {
       yield* Cached.getOption("other")
       const first = yield* start(get)
       yield* TestClock.adjust("500 millis")
-      expect([yield* Fiber.join(first), yield* taking("1 second", get)]).toEqual([1, 1])
+      expect([yield* taking("1 second", get), yield* Fiber.join(first)]).toEqual([1, 1])
       expect(counts.started).toBe(1)
     }).pipe(Effect.provide(cacheOver(store)), Effect.provide(Logger.layer([])))
   })
