@@ -36,16 +36,16 @@ export interface UnitFault extends Fault {
 }
 
 /** A fault as a row of a table. */
-export type Row = readonly [
+export type Row<F extends Fault = Fault> = readonly [
   name: string,
   within: string,
   find: string,
   replace: string,
-  more?: Pick<Fault, "also" | "draws" | "sought">
+  more?: Omit<F, "name" | "in" | "find" | "replace">
 ]
 
-export const faultsOf = (rows: ReadonlyArray<Row>): ReadonlyArray<Fault> =>
-  rows.map(([name, within, find, replace, more]) => ({ name, in: within, find, replace, ...more }))
+export const faultsOf = <F extends Fault = Fault>(rows: ReadonlyArray<Row<F>>): ReadonlyArray<F> =>
+  rows.map(([name, within, find, replace, more]) => ({ name, in: within, find, replace, ...more }) as F)
 
 /** Faults that one file of the tests finds. */
 export const foundBy = (by: string, rows: ReadonlyArray<Row>): ReadonlyArray<UnitFault> =>

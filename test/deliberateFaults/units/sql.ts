@@ -1,5 +1,5 @@
 /** Deliberate faults of stores on PostgreSQL. */
-import { type Fault, foundBy, type UnitFault } from "../fault.ts"
+import { type Fault, faultsOf, foundBy, type UnitFault } from "../fault.ts"
 
 const by = "test/servers/postgres.test.ts"
 const byOrder = "test/servers/postgresOrder.test.ts"
@@ -10,30 +10,21 @@ const byMissing = "test/servers/postgresMissing.test.ts"
 const byPlans = "test/servers/postgresPlans.test.ts"
 
 /** The consistency check between processes finds these too, but not every time. */
-export const ordering: ReadonlyArray<Fault> = [
-  {
-    name: "no generation in WHERE, over PostgreSQL",
-    in: "leases",
-    find: "AND x.generation = u.generation AND x.dies_at > t",
-    replace: ""
-  },
-  {
-    name: "what commits after a later one is skipped, over PostgreSQL",
-    in: "since",
-    find: "x.xid = ANY(ARRAY(SELECT pg_snapshot_xip(${snapshot})))",
-    replace: "false"
-  },
-  {
-    name: "changes between two questions are skipped, over PostgreSQL",
-    in: "poll",
-    find: "self.snapshot = String(head[2])",
-    replace: `self.snapshot = String((yield* ask(self.session, "changes", statements.snapshot, []))[0]![0])`
-  },
-  {
-    name: "NOTIFY before commit, over PostgreSQL",
-    in: "basics",
-    find: "PERFORM pg_notify(${literal(channel)}, p_origin)",
-    replace: "NULL",
+export const ordering: ReadonlyArray<Fault> = faultsOf([
+  ["no generation in WHERE, over PostgreSQL", "leases", "AND x.generation = u.generation AND x.dies_at > t", ""],
+  [
+    "what commits after a later one is skipped, over PostgreSQL",
+    "since",
+    "x.xid = ANY(ARRAY(SELECT pg_snapshot_xip(${snapshot})))",
+    "false"
+  ],
+  [
+    "changes between two questions are skipped, over PostgreSQL",
+    "poll",
+    "self.snapshot = String(head[2])",
+    `self.snapshot = String((yield* ask(self.session, "changes", statements.snapshot, []))[0]![0])`
+  ],
+  ["NOTIFY before commit, over PostgreSQL", "basics", "PERFORM pg_notify(${literal(channel)}, p_origin)", "NULL", {
     also: [{
       in: "ask",
       find: "(ask) => ask(statement, params)",
@@ -45,15 +36,15 @@ export const ordering: ReadonlyArray<Fault> = [
           )
           : ask(statement, params)`
     }]
-  },
-  {
-    name: "a marker without condition, over PostgreSQL",
-    in: "tags",
-    find: "WHILE (SELECT count(*) FROM ${s}.marker m WHERE m.tag = ANY(p_tags)) < cardinality(p_tags) LOOP",
-    replace: "FOR i IN 1..1 LOOP",
-    also: [{ in: "tags", find: "ON CONFLICT DO NOTHING", replace: "ON CONFLICT (tag) DO UPDATE SET seq = 0" }]
-  }
-]
+  }],
+  [
+    "a marker without condition, over PostgreSQL",
+    "tags",
+    "WHILE (SELECT count(*) FROM ${s}.marker m WHERE m.tag = ANY(p_tags)) < cardinality(p_tags) LOOP",
+    "FOR i IN 1..1 LOOP",
+    { also: [{ in: "tags", find: "ON CONFLICT DO NOTHING", replace: "ON CONFLICT (tag) DO UPDATE SET seq = 0" }] }
+  ]
+])
 
 export const faults: ReadonlyArray<UnitFault> = [
   ...ordering.map((fault) => ({ ...fault, by: byOrder })),
