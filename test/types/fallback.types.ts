@@ -64,13 +64,7 @@ const ofText = Cached.failover("k", { ttl: 1, fallbackOn: ["Http"] })
 is<Loaded>()(ofText(load))
 
 // @ts-expect-error no failure of the effect has this tag
-load.pipe(Cached.softTtl(key, { ...soft, fallbackOn: ["Htpt"] }))
-// @ts-expect-error the same, with a text
 load.pipe(Cached.softTtl("k", { ...soft, fallbackOn: ["Http", "Htpt"] }))
-// @ts-expect-error the same, data-first
-Cached.softTtl(load, key, { ...soft, fallbackOn: ["Htpt"] })
-// @ts-expect-error the same, data-first with a text
-Cached.softTtl(load, "k", { ...soft, fallbackOn: ["Htpt"] })
 // @ts-expect-error the same, beside a function of the outcome
 load.pipe(Cached.softTtl("k", { ...soft, fallbackOn: ["Htpt"], tags: () => [] }))
 // @ts-expect-error the same, with failover
@@ -80,11 +74,7 @@ load.pipe(Cached.withStrategy(key, { strategy, fallbackOn: ["Gone"] }))
 // @ts-expect-error the same, with a strategy, data-first
 Cached.withStrategy(load, "k", { strategy, fallbackOn: ["Gone"] })
 // @ts-expect-error outages are not named
-load.pipe(Cached.softTtl(key, soft))
-// @ts-expect-error the same, with a text
 load.pipe(Cached.failover("k", { ttl: 1 }))
-// @ts-expect-error the same, data-first
-Cached.softTtl(load, key, soft)
 // @ts-expect-error the same, data-first with a text
 Cached.failover(untagged, "k", { ttl: 1 })
 // @ts-expect-error the same, outside of a pipe

@@ -5,11 +5,11 @@
 import { Effect } from "effect"
 import { SqliteStore } from "effect-cached/sqlite"
 import { join } from "node:path"
-import { DatabaseSync } from "node:sqlite"
 import { singly } from "../../../../src/testing/internal/singly.ts"
 import { stored } from "../../../support/stored.ts"
 import { storeFrom } from "../../../support/storeFrom.ts"
 import { inTurn, measure, type Subjects, temporaryFolder, took } from "../measure.ts"
+import { openRaw } from "../rawTables.ts"
 import { user } from "../record.ts"
 
 const keys = 1000
@@ -21,15 +21,6 @@ const directory = temporaryFolder()
 /** The store looks at a folder that has changed since more closely: `src/drivers/sqlite/file/inUse.ts`. */
 const settled = Effect.sleep("3 seconds")
 
-/** As the store opens it; every statement is a transaction of its own. */
-const openRaw = () => {
-  const database = new DatabaseSync(join(directory, "raw.db"))
-  database.exec("PRAGMA synchronous = NORMAL; PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL")
-  database.exec("PRAGMA journal_size_limit = 2097152; PRAGMA wal_autocheckpoint = 448")
-  database.exec("CREATE TABLE record (id TEXT PRIMARY KEY, value BLOB NOT NULL)")
-  return database
-}
-
 const payload = Buffer.from(JSON.stringify(user("user:1")))
 
 const entry = stored(payload)
@@ -38,7 +29,9 @@ const entry = stored(payload)
 const asked = { owner: "bench", leaseMillis: 5000, rejectedWriteId: entry.meta.writeId, join: false }
 
 const program = Effect.gen(function*() {
-  const raw = openRaw()
+  const raw = openRaw(join(directory, "raw.db"))
+  raw.exec("CREATE TABLE record (id TEXT PRIMARY KEY, value BLOB NOT NULL)")
+  // Every statement is a transaction of its own.
   const replace = raw.prepare("INSERT OR REPLACE INTO record VALUES (?, ?)")
   const store = yield* storeFrom(SqliteStore.layer({ directory: join(directory, "cache") }))
   const subjects: Subjects<(id: string) => Effect.Effect<unknown, unknown>> = {
