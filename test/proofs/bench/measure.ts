@@ -1,7 +1,7 @@
 /** How things are measured: beside each other in one process, in turn, many short rounds each. */
-import { type Context, Effect, Layer, type Scope } from "effect"
+import { type Context, Effect, Layer, References, type Scope } from "effect"
 import { Cached, type Caching } from "effect-cached"
-import { mkdtempSync, rmSync } from "node:fs"
+import { mkdtempSync, rmSync, writeSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { type PerformanceEntry, PerformanceObserver } from "node:perf_hooks"
@@ -17,13 +17,14 @@ export interface Row {
 }
 
 /** Prints the rows of a case, for the command that started it, and ends its process. */
-export const print = (rows: unknown): void => {
-  process.stdout.write(JSON.stringify(rows), () => process.exit())
+export const print = (rows: unknown): never => {
+  writeSync(1, JSON.stringify(rows))
+  process.exit()
 }
 
-/** Runs a case that needs nothing but its scope. */
+/** Runs a case that needs nothing but its scope. The output is for the numbers. */
 export const measure = <E>(program: Effect.Effect<unknown, E, Scope.Scope>): Promise<void> =>
-  Effect.runPromise(Effect.scoped(program)).then(print)
+  Effect.runPromise(Effect.provideService(Effect.scoped(program), References.LogToStderr, true)).then(print)
 
 /** A folder that is removed when the process ends. */
 export const temporaryFolder = (): string => {

@@ -1,6 +1,6 @@
 /**
  * Requests a second of a cached response of 2 kB, beside Varnish and nginx, on sixteen connections of `wrk`, and the
- * processor time of a request in the server.
+ * processor time of a request in the server. Measures nothing where one of these programs is not installed.
  */
 import { NodeHttpServer } from "@effect/platform-node"
 import { Effect, Layer, ManagedRuntime } from "effect"
@@ -11,10 +11,15 @@ import { execFile } from "node:child_process"
 import { readFileSync } from "node:fs"
 import { createServer } from "node:http"
 import { promisify } from "node:util"
-import { startProxy } from "../../cacheTests/proxies.ts"
+import { pathTo } from "../../../support/needs.ts"
+import { commandOf, startProxy } from "../../cacheTests/proxies.ts"
 import { inTurn, print, processNanos, type Subjects } from "../measure.ts"
 
 const programs = ["varnish", "nginx"] as const
+
+if (["wrk", ...programs.map((program) => commandOf[program])].some((command) => pathTo(command) === undefined)) {
+  print([])
+}
 
 const headers = { "cache-control": "max-age=3600", etag: "\"1\"" }
 const routes = HttpRouter.add("GET", "/small", HttpServerResponse.text("x".repeat(2000), { headers }))

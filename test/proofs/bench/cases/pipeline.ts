@@ -3,7 +3,7 @@
  * `Cached.many` on the same rows, and all cached beside the same steps by hand. `pipeline.ts rows rounds`. It keeps no
  * rows, so that a million of them can be measured with `--max-old-space-size=256`.
  */
-import { Effect, Exit, References, Schema } from "effect"
+import { Effect, Exit, Schema } from "effect"
 import { Cached, CacheKey, CacheLayer, type Caching } from "effect-cached"
 import { Pipeline } from "effect-cached/pipeline"
 import { appendFileSync, createReadStream, createWriteStream } from "node:fs"
@@ -98,6 +98,4 @@ const cached = Effect.andThen(
   )
 ).pipe(Effect.provide(onDisk()))
 
-const both = Effect.zipWith(cold, cached, (some, others) => [...some, ...others])
-// The output is for the numbers.
-await measure(Effect.provideService(both, References.LogToStderr, true))
+await measure(Effect.zipWith(cold, cached, (some, others) => [...some, ...others]))
