@@ -56,8 +56,8 @@ export const faults: ReadonlyArray<UnitFault> = [
     ["several tags cannot be invalidated while their slot moves", "sendPart", `given.code === "TRYAGAIN"`, "false"],
     [
       "a user who may not publish changes values, and no process learns of it",
-      "era",
-      `try("\${publish(isCluster)}", channel, silence)`,
+      "rightsOf",
+      "[publish(isCluster), keys.changesOf(isCluster ? keys.controlTag : undefined), silence],",
       ""
     ],
     ["a layer without memory subscribes", "track", "(self.memory.capacity > 0 || capabilities.copies === true)", "true"]

@@ -1,20 +1,21 @@
-/** The script of rights tries each command that a script of stores and locks uses. */
+/** Each command that a script of stores and locks uses is tried when connecting. */
 import { expect, it } from "@effect/vitest"
+import * as Keys from "../../../src/drivers/redis/protocol/keys.ts"
 import * as Scripts from "../../../src/drivers/redis/protocol/scripts/all.ts"
 import { guards } from "../../../src/drivers/redis/protocol/scripts/guards.ts"
+import { rightsOf } from "../../../src/drivers/redis/rights.ts"
 
 it.each([false, true])("tries all commands (cluster: %s)", (isCluster) => {
   const used = new Set<string>()
-  const { rights, ...others } = Scripts.make(isCluster)
-  for (const [name, { source }] of Object.entries(others)) {
+  for (const [name, { source }] of Object.entries(Scripts.make(isCluster))) {
     if (name in guards) continue
-    for (const [, command] of source.matchAll(/redis\.p?call\("([A-Z]+)"|(?:ownOf)\("([A-Z]+)"/g)) {
-      if (command) used.add(command)
+    for (const [, command, own] of source.matchAll(/redis\.p?call\("([A-Z]+)"|(?:ownOf)\("([A-Z]+)"/g)) {
+      used.add(command ?? own!)
     }
   }
-  // If it is refused, changes are looked for as without it.
-  used.delete("PUBLISH")
-  const tried = new Set(Array.from(rights.source.matchAll(/try\("([A-Z]+)"/g), ([, command]) => command!))
+  // It is tried by the greeting itself.
+  used.delete("TIME")
+  const tried = new Set(rightsOf(Keys.make("p"), { isCluster, replicas: 0 }).map(([command]) => command!))
   expect(used.size).toBeGreaterThan(10)
   expect([...used].filter((command) => !tried.has(command))).toEqual([])
 })

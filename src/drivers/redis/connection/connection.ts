@@ -30,6 +30,7 @@ export interface ConnectionOptions {
   readonly makeClient: MakeClient
   readonly settings: Settings
   readonly isCluster: boolean
+  readonly rights: ReadonlyArray<ReadonlyArray<string>>
   readonly scripts: ReadonlyArray<string>
   readonly maxValue: number
   readonly scrub: Scrub

@@ -1,19 +1,21 @@
 /** Checks a server before its first use: its version, mode and role, and whether it speaks TLS. */
 import * as net from "node:net"
 import * as tls from "node:tls"
-import { faultOf, isFault, Replica, type Scrub, unfit } from "../fault.ts"
+import { Fault, faultOf, isFault, Replica, type Scrub, unfit } from "../fault.ts"
 import { hasRole, toTime } from "../protocol/replies.ts"
 import type { Address, Client } from "./client.ts"
 
 interface Greeting {
   readonly time: number
   readonly tookMillis: number
-  /** The server's `run_id`, which changes whenever the server starts. Empty if the user may not read it. */
+  /** The server's `run_id`, which changes whenever the server starts. Empty if the server does not say it. */
   readonly run: string
 }
 
 interface Wanted {
   readonly isCluster: boolean
+  /** Commands of which the user may be refused none. */
+  readonly rights: ReadonlyArray<Args>
   readonly scripts: ReadonlyArray<string>
   readonly scrub: Scrub
   /** The size of the largest value that is stored. 0: none is. */
@@ -23,23 +25,20 @@ interface Wanted {
 
 const oldest = 7
 
+type Args = ReadonlyArray<string>
+
 /** Asks a server for its time, version and role. Rejects with a `Fault` if the store cannot use the server. */
 export const greet = async (client: Client, wanted: Wanted): Promise<Greeting> => {
-  const { isCluster, maxValue, nowMillis, scripts, scrub } = wanted
-  const ask = (...args: Array<string>): Promise<unknown> =>
-    client.sendCommand(args).catch((thrown: unknown) => {
-      const fault = faultOf(thrown, scrub)
-      // The user may lack permission for these commands. The store's first script checks the required permissions.
-      return fault.code === "NOPERM" || fault.code === "NOSCRIPT" ? undefined : fault
-    })
+  const { isCluster, maxValue, nowMillis, rights, scripts, scrub } = wanted
+  const ask = (args: Args): Promise<unknown> =>
+    client.sendCommand(args).catch((thrown: unknown) => faultOf(thrown, scrub))
+  const required = [["TIME"], ["INFO", "server"], ["ROLE"], ...rights]
   const askedAt = nowMillis()
-  const [time, info, role, output] = await Promise.all([
-    ask("TIME"),
-    ask("INFO", "server"),
-    ask("ROLE"),
-    ask("CONFIG", "GET", "client-output-buffer-limit")
-  ])
+  const asked = [...required, ["CONFIG", "GET", "client-output-buffer-limit"]].map(ask)
+  await asked[0]
   const tookMillis = nowMillis() - askedAt
+  const answers = await Promise.all(asked)
+  const [time, info, role] = answers
   const text = isFault(info) ? "" : String(info ?? "")
   const version = /^redis_version:(\d+)\.(\d+)/m.exec(text)
   if (version !== null && Number(version[1]) < oldest) {
@@ -56,7 +55,7 @@ export const greet = async (client: Client, wanted: Wanted): Promise<Greeting> =
         : "the server is a Sentinel: name it in \"sentinel\", not in \"url\""
     )
   }
-  const failed = [time, info, role].find(isFault)
+  const failed = [time, info, role].find((answer) => isFault(answer) && answer.code !== "NOPERM")
   if (failed !== undefined) throw failed
   if (mode === "cluster" && !isCluster) {
     throw unfit("the server is a node of a Redis cluster: use \"nodes\" in place of \"url\"")
@@ -64,7 +63,7 @@ export const greet = async (client: Client, wanted: Wanted): Promise<Greeting> =
   if (mode === "standalone" && isCluster) {
     throw unfit("the server is not a node of a Redis cluster: use \"url\" in place of \"nodes\"")
   }
-  const [, limit] = /\bnormal (\d+)/.exec(Array.isArray(output) ? String(output[1]) : "") ?? []
+  const [, limit] = /\bnormal (\d+)/.exec(String(answers.at(-1))) ?? []
   const fits = largestSent(Number(limit ?? 0))
   if (fits < maxValue) {
     throw unfit(
@@ -72,10 +71,23 @@ export const greet = async (client: Client, wanted: Wanted): Promise<Greeting> =
     )
   }
   if (hasRole(role, "slave")) {
-    throw new Replica(isCluster ? await ask("CLUSTER", "SLOTS") : undefined)
+    throw new Replica(isCluster ? await ask(["CLUSTER", "SLOTS"]) : undefined)
+  }
+  const missing = new Set(required.flatMap((args, i) => missingIn(args, answers[i])))
+  if (missing.size > 0) {
+    throw new Fault("Denied", `NOPERM this user may not use ${Array.from(missing).join(", ")}`, "NOPERM", true)
   }
   for (const script of scripts) void client.sendCommand(["SCRIPT", "LOAD", script]).catch(() => {})
   return { time: toTime(time), tookMillis, run: /^run_id:(\w+)/m.exec(text)?.[1] ?? "" }
+}
+
+/** The command, key or channel that the user is refused. */
+const missingIn = ([command, ...args]: Args, answer: unknown): ReadonlyArray<string> => {
+  if (!isFault(answer) || answer.code !== "NOPERM") return []
+  const name = command === "SCRIPT" || command === "CLUSTER" ? `${command}|${args[0]}` : command
+  const [, refused] = /access (?:a|one of the) (key|channel)/.exec(answer.message) ?? []
+  if (refused === "key") return [`the key ${args[0]}`]
+  return [`${name!.toLowerCase()}${refused === undefined ? "" : ` on ${args[0]}`}`]
 }
 
 /** The server counts what it allocates for an answer, which is up to a quarter more than the answer. 0: no limit. */

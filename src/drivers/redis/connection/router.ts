@@ -15,7 +15,9 @@ import type { Wire } from "./wire.ts"
 /** Fails on a permanent fault. Retries an unreachable server in the background, unless `connect` is `"required"`. */
 export const connect = Effect.fnUntraced(function*(
   config: Config,
-  { controlTag, ...more }: Pick<Connection.ConnectionOptions, "recover" | "scripts"> & { readonly controlTag: string }
+  { controlTag, ...more }: Pick<Connection.ConnectionOptions, "recover" | "rights" | "scripts"> & {
+    readonly controlTag: string
+  }
 ): Effect.fn.Return<Wire, Fault, Scope.Scope> {
   const { addresses, client, commandMillis, isCluster, isRequired, maxValue, name, scrub, sentinel, settings } = config
   const connectMillis = Math.max(Limits.connection.connectMillis, commandMillis)

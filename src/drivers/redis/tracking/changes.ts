@@ -184,7 +184,7 @@ const silence = (wire: Wire, questions: number, heard: () => number): Effect.Eff
 /** Fails if the server is a replica. A master that has become a replica publishes late or different changes. */
 const requireMaster = (ask: Ask): Effect.Effect<void, Fault> =>
   Effect.flatMap(
-    Effect.catch(ask("ROLE"), (fault) => fault.code === "NOPERM" ? Effect.succeed([]) : Effect.fail(fault)),
+    ask("ROLE"),
     (role) =>
       hasRole(role, "slave")
         ? Effect.fail(new Fault("Unsupported", "the server is a replica", "REPLICA"))

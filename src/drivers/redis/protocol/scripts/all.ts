@@ -9,7 +9,7 @@ import { compile, type Script, type Source } from "./script.ts"
 import { tags } from "./tags.ts"
 
 const sources = (isCluster: boolean) => ({
-  ...era(isCluster),
+  ...era,
   ...apply(isCluster),
   ...leases(isCluster),
   ...tags(isCluster),
