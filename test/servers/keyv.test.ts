@@ -1,5 +1,5 @@
 /** Caches over Memcached and Redis, by the adapters of Keyv. */
-import { afterAll, beforeAll, describe, expect } from "@effect/vitest"
+import { describe, expect } from "@effect/vitest"
 import KeyvRedis from "@keyv/redis"
 import { Effect, Exit, Layer, Option, Schema, Stream } from "effect"
 import { Cached, CacheKey, CacheLayer, CachePolicy } from "effect-cached"
@@ -8,6 +8,7 @@ import { lastingStoreLaws, storeLaws, withTimePassing } from "effect-cached/test
 import { Keyv } from "keyv"
 import { Keyv as Keyv6 } from "keyv6"
 import { setTimeout } from "node:timers/promises"
+import { forAll } from "../support/forAll.ts"
 import { type Running, startMemcached } from "../support/memcached.ts"
 import { isMissing } from "../support/needs.ts"
 import { program, startServer } from "../support/redis.ts"
@@ -81,11 +82,7 @@ for (const version of [5, 6]) {
   describe.skipIf(isMissing("memcached"))(
     `AI-01 · the laws of stores over a Memcached server, by Keyv ${version}`,
     () => {
-      let running: Running
-      beforeAll(async () => {
-        running = await startMemcached()
-      })
-      afterAll(() => running.end())
+      const running = forAll(() => startMemcached())
 
       /** The adapter clears the whole server, which Keyv 6 refuses for an instance with a namespace. */
       const opened = Effect.flatMap(

@@ -1,12 +1,13 @@
 /** Layers and stores on PostgreSQL close, whatever the network swallows. */
 import { PgClient } from "@effect/sql-pg"
-import { afterAll, beforeAll, describe, expect } from "@effect/vitest"
+import { describe, expect } from "@effect/vitest"
 import { Effect, Exit, Fiber, Layer, Redacted, Scope } from "effect"
 import { Cached, CacheLayer, type Caching } from "effect-cached"
 import { PgGuards, PgStore } from "effect-cached/postgres"
 import { singly } from "../../src/testing/internal/singly.ts"
 import { ending } from "../support/ending.ts"
-import { freshSchema, isPostgresMissing, type Server, startPostgres } from "../support/postgres.ts"
+import { forAll } from "../support/forAll.ts"
+import { freshSchema, isPostgresMissing, startPostgres } from "../support/postgres.ts"
 import { type Proxy, startProxy } from "../support/proxy.ts"
 import { guardsOf, lockOf } from "../support/services.ts"
 import { entry } from "../support/stored.ts"
@@ -15,11 +16,7 @@ import { test } from "../support/tests.ts"
 import { until } from "../support/until.ts"
 
 describe.skipIf(isPostgresMissing())("PostgreSQL · closing", { timeout: 60_000 }, () => {
-  let server: Server
-  beforeAll(async () => {
-    server = await startPostgres()
-  }, 60_000)
-  afterAll(() => server.end())
+  const server = forAll(() => startPostgres())
 
   const proxied = Effect.gen(function*() {
     const proxy = yield* ending(() => startProxy(server.port))

@@ -1,11 +1,12 @@
 /** Tables, functions and numbers that somebody has removed from a schema are made again, and bring nothing back. */
-import { afterAll, beforeAll, describe, expect } from "@effect/vitest"
+import { describe, expect } from "@effect/vitest"
 import { Effect, Fiber, Layer, Stream } from "effect"
 import { Cached, CacheLayer, type Caching } from "effect-cached"
 import { PgGuards, PgStore } from "effect-cached/postgres"
 import { inspect } from "../../src/config/stores.ts"
 import { singly } from "../../src/testing/internal/singly.ts"
-import { freshSchema, isPostgresMissing, quoted, type Server, startPostgres } from "../support/postgres.ts"
+import { forAll } from "../support/forAll.ts"
+import { freshSchema, isPostgresMissing, quoted, startPostgres } from "../support/postgres.ts"
 import { lockOf } from "../support/services.ts"
 import { stored } from "../support/stored.ts"
 import { storeFrom } from "../support/storeFrom.ts"
@@ -17,11 +18,7 @@ const entry = stored("value", { createdAt: Date.now(), writeId: "0f".repeat(16) 
 const tables = ["number", "entry", "change", "history", "marker", "counter", "lock", "guard", "filter", "migrations"]
 
 describe.skipIf(isPostgresMissing())("PostgreSQL, robbed", { timeout: 60_000 }, () => {
-  let server: Server
-  beforeAll(async () => {
-    server = await startPostgres()
-  }, 60_000)
-  afterAll(() => server.end())
+  const server = forAll(() => startPostgres())
 
   const asked = (statement: string) => Effect.promise(() => server.ask(statement))
 

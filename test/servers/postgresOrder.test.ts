@@ -3,14 +3,15 @@
  * holds a lock that pauses one of them, so the order never depends on luck.
  */
 import { PgClient } from "@effect/sql-pg"
-import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
+import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber, Queue, Redacted, type Scope, Stream } from "effect"
 import type { Store } from "effect-cached/adapters"
 import { SqlStore } from "effect-cached/sql"
 import { Reactivity } from "effect/reactivity"
 import { SqlClient } from "effect/sql"
 import { singly } from "../../src/testing/internal/singly.ts"
-import { freshSchema, isPostgresMissing, type Server, startPostgres } from "../support/postgres.ts"
+import { forAll } from "../support/forAll.ts"
+import { freshSchema, isPostgresMissing, startPostgres } from "../support/postgres.ts"
 import { changed, holding, sending, untilOneWaits } from "../support/postgresClient.ts"
 import { stored } from "../support/stored.ts"
 import { storeFrom } from "../support/storeFrom.ts"
@@ -32,11 +33,7 @@ const acquiring = (of: string) =>
 const removing = (of: string) => `SELECT * FROM ${of}.remove('other', ${keys}, '{}'::bytea[], 0)`
 
 describe.skipIf(isPostgresMissing())("PostgreSQL · steps of several processes", { timeout: 60_000 }, () => {
-  let server: Server
-  beforeAll(async () => {
-    server = await startPostgres()
-  }, 60_000)
-  afterAll(() => server.end())
+  const server = forAll(() => startPostgres())
 
   /** Two processes with a store each, and a third session. */
   const two = Effect.gen(function*() {

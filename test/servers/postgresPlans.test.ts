@@ -1,13 +1,14 @@
 /** How many pages of the server the statements of a store read: the size of the tables must not decide it. */
 import { PgClient } from "@effect/sql-pg"
-import { afterAll, beforeAll, describe, expect } from "@effect/vitest"
+import { describe, expect } from "@effect/vitest"
 import { Effect, Redacted, Stream } from "effect"
 import type { Store } from "effect-cached/adapters"
 import { SqlStore } from "effect-cached/sql"
 import { Reactivity } from "effect/reactivity"
 import { SqlClient } from "effect/sql"
 import { singly } from "../../src/testing/internal/singly.ts"
-import { freshSchema, isPostgresMissing, quoted, type Server, startPostgres } from "../support/postgres.ts"
+import { forAll } from "../support/forAll.ts"
+import { freshSchema, isPostgresMissing, quoted, startPostgres } from "../support/postgres.ts"
 import { changed, holding } from "../support/postgresClient.ts"
 import { entry } from "../support/stored.ts"
 import { storeFrom } from "../support/storeFrom.ts"
@@ -15,11 +16,7 @@ import { testIn } from "../support/tests.ts"
 import { until } from "../support/until.ts"
 
 describe.skipIf(isPostgresMissing())("PostgreSQL · what statements read", { timeout: 60_000 }, () => {
-  let server: Server
-  beforeAll(async () => {
-    server = await startPostgres()
-  }, 60_000)
-  afterAll(() => server.end())
+  const server = forAll(() => startPostgres())
 
   /** A store whose last statement of each kind is known, and how many pages of the server one of them reads. */
   const watched = Effect.gen(function*() {

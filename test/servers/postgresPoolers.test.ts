@@ -1,5 +1,5 @@
 /** PgBouncer in front of a PostgreSQL server, in each of its modes. */
-import { afterAll, beforeAll, describe, expect } from "@effect/vitest"
+import { describe, expect } from "@effect/vitest"
 import { Effect } from "effect"
 import { PgStore } from "effect-cached/postgres"
 import { type ChildProcess, spawn } from "node:child_process"
@@ -7,6 +7,7 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { connect } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { forAll } from "../support/forAll.ts"
 import { isMissing } from "../support/needs.ts"
 import { freshSchema, isPostgresMissing, type Server, startPostgres } from "../support/postgres.ts"
 import { freePorts } from "../support/redis.ts"
@@ -54,11 +55,7 @@ const poolerOf = (server: Server, mode: string) =>
   )
 
 describe.skipIf(isPostgresMissing() || isMissing("pgbouncer"))("PgBouncer", { timeout: 60_000 }, () => {
-  let server: Server
-  beforeAll(async () => {
-    server = await startPostgres()
-  }, 60_000)
-  afterAll(() => server.end())
+  const server = forAll(() => startPostgres())
 
   const increment = { checks: [], steps: [{ _tag: "Increment", name: "n", by: 1 }] } as const
 

@@ -1,9 +1,10 @@
 /** The store on PostgreSQL with a `maxSize`: what is removed, by whom, and what that costs. */
-import { afterAll, beforeAll, describe, expect } from "@effect/vitest"
+import { describe, expect } from "@effect/vitest"
 import { Effect, Exit, Fiber } from "effect"
 import { PgStore } from "effect-cached/postgres"
 import { singly } from "../../src/testing/internal/singly.ts"
-import { freshSchema, isPostgresMissing, quoted, type Server, startPostgres } from "../support/postgres.ts"
+import { forAll } from "../support/forAll.ts"
+import { freshSchema, isPostgresMissing, quoted, startPostgres } from "../support/postgres.ts"
 import { entry } from "../support/stored.ts"
 import { storeFrom } from "../support/storeFrom.ts"
 import { test } from "../support/tests.ts"
@@ -13,11 +14,7 @@ const entryOf = (size: number, { createdAt = Date.now(), lifeMillis = Infinity }
   entry(1, size, { createdAt, expiresAt: createdAt + lifeMillis })
 
 describe.skipIf(isPostgresMissing())("PE-12 · PostgreSQL with a maxSize", { timeout: 120_000 }, () => {
-  let server: Server
-  beforeAll(async () => {
-    server = await startPostgres()
-  }, 60_000)
-  afterAll(() => server.end())
+  const server = forAll(() => startPostgres())
 
   const asked = (statement: string) => Effect.promise(() => server.ask(statement))
   const storeIn = (schema: string, maxSize?: number) => storeFrom(PgStore.layer({ url: server.url, schema, maxSize }))

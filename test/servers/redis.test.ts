@@ -9,6 +9,7 @@ import { createClient } from "redis"
 import { hashOf, hashTags, slotOf } from "../../src/drivers/redis/protocol/keys.ts"
 import { singly } from "../../src/testing/internal/singly.ts"
 import { ending } from "../support/ending.ts"
+import { forAll } from "../support/forAll.ts"
 import { isMissing } from "../support/needs.ts"
 import {
   certificates,
@@ -50,11 +51,7 @@ const failureOf = (effect: Effect.Effect<unknown, unknown>) =>
       : undefined)
 
 describe.skipIf(isMissing(program))("Redis", () => {
-  let server: Server
-  beforeAll(async () => {
-    server = await startServer()
-  })
-  afterAll(() => server.end())
+  const server = forAll(() => startServer())
 
   const keysOf = async (pattern = "*") => (await server.ask("KEYS", pattern)) as ReadonlyArray<string>
 
@@ -602,11 +599,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
   })
 
   describe("a cluster", () => {
-    let cluster: RedisCluster
-    beforeAll(async () => {
-      cluster = await startCluster({ nodeTimeout: 1000 })
-    }, 240_000)
-    afterAll(() => cluster.end())
+    const cluster = forAll(() => startCluster({ nodeTimeout: 1000 }))
 
     test.live("is no single server, and a single server is none", function*() {
       const failures = [

@@ -1,11 +1,12 @@
 /** A machine's clock that is set while its process is connected to a real server. */
-import { afterAll, beforeAll, describe, expect } from "@effect/vitest"
+import { describe, expect } from "@effect/vitest"
 import { Clock, Effect, Option } from "effect"
 import { Cached, CacheLayer } from "effect-cached"
 import { RedisStore } from "effect-cached/redis"
 import { machineClock } from "../../src/internal/time/monotonic.ts"
+import { forAll } from "../support/forAll.ts"
 import { isMissing } from "../support/needs.ts"
-import { freshPrefix, program, type Server, startServer } from "../support/redis.ts"
+import { freshPrefix, program, startServer } from "../support/redis.ts"
 import { storeFrom } from "../support/storeFrom.ts"
 import { test } from "../support/tests.ts"
 
@@ -13,11 +14,7 @@ const hour = 3_600_000
 const minute = 60_000
 
 describe.skipIf(isMissing(program))("Redis · a clock that is set between two heartbeats", () => {
-  let server: Server
-  beforeAll(async () => {
-    server = await startServer()
-  })
-  afterAll(() => server.end())
+  const server = forAll(() => startServer())
 
   /** The machine's clock, set forward by some time. The monotonic clock is not. */
   const clockSetBy = (setBy: { millis: number }): Clock.Clock => {

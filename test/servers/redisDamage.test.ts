@@ -1,7 +1,7 @@
 /**
  * Foreign data under the names of the store, or damaged data: at most a miss, and the next load or write repairs it.
  */
-import { afterAll, beforeAll, describe, expect } from "@effect/vitest"
+import { describe, expect } from "@effect/vitest"
 import { Cause, Effect, Exit, Option, Stream } from "effect"
 import { Cached, type CacheError } from "effect-cached"
 import type { CacheEntry, Store } from "effect-cached/adapters"
@@ -10,8 +10,9 @@ import { createClient } from "redis"
 import * as Keys from "../../src/drivers/redis/protocol/keys.ts"
 import { maxTags } from "../../src/internal/codec/frame.ts"
 import { singly } from "../../src/testing/internal/singly.ts"
+import { forAll } from "../support/forAll.ts"
 import { isMissing } from "../support/needs.ts"
-import { type Either, freshPrefix, program, type Server, startEither, startServer } from "../support/redis.ts"
+import { freshPrefix, program, startEither, startServer } from "../support/redis.ts"
 import { processesOn } from "../support/redisProcesses.ts"
 import { stored, textOf } from "../support/stored.ts"
 import { storeFrom } from "../support/storeFrom.ts"
@@ -83,11 +84,7 @@ const noEras: ReadonlyArray<readonly [string, Damage]> = [
 
 for (const kind of ["server", "cluster"] as const) {
   describe.skipIf(isMissing(program))(`Redis · damage on a ${kind}`, () => {
-    let either: Either
-    beforeAll(async () => {
-      either = await startEither(kind)
-    }, 240_000)
-    afterAll(() => either.end())
+    const either = forAll(() => startEither(kind))
     const ask = (...args: ReadonlyArray<string>) => Effect.promise(() => either.ask(...args))
     const keysOf = (pattern: string) => Effect.promise(() => either.keysOf(pattern))
 
@@ -346,11 +343,7 @@ for (const kind of ["server", "cluster"] as const) {
 }
 
 describe.skipIf(isMissing(program))("Redis · damage, and memory elsewhere", () => {
-  let server: Server
-  beforeAll(async () => {
-    server = await startServer()
-  })
-  afterAll(() => server.end())
+  const server = forAll(() => startServer())
 
   const { areInMemory, ask, process, urlOf } = processesOn(() => server)
 

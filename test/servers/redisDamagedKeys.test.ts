@@ -2,15 +2,16 @@
  * Every kind of key that we have on a server, replaced by every other kind of value: no caller waits or fails because
  * of it, and the key is as before after the next load, write or lock. A damaged counter fails with the server's words.
  */
-import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
+import { describe, expect, it } from "@effect/vitest"
 import { Duration, Effect, Schema, Stream } from "effect"
 import { Cached, CacheKey, CacheLayer, Guard } from "effect-cached"
 import { Lock } from "effect-cached/adapters"
 import * as Keys from "../../src/drivers/redis/protocol/keys.ts"
 import { ending } from "../support/ending.ts"
+import { forAll } from "../support/forAll.ts"
 import { isMissing } from "../support/needs.ts"
 import { startProxy } from "../support/proxy.ts"
-import { type Either, freshPrefix, program, type Server, startEither, startServer } from "../support/redis.ts"
+import { freshPrefix, program, type Server, startEither, startServer } from "../support/redis.ts"
 import { type Damage, damages, damaging } from "../support/redisDamages.ts"
 import { test } from "../support/tests.ts"
 import { until } from "../support/until.ts"
@@ -26,11 +27,7 @@ class Failing extends CacheKey.Class<Failing>()("Failing", {
 }) {}
 
 describe.skipIf(isMissing(program)).each(["server", "cluster"] as const)("Redis · keys of a %s, damaged", (kind) => {
-  let either: Either
-  beforeAll(async () => {
-    either = await startEither(kind)
-  }, 240_000)
-  afterAll(() => either.end())
+  const either = forAll(() => startEither(kind))
   const ask = (...args: ReadonlyArray<string>) => Effect.promise(() => either.ask(...args))
   const keysOf = (pattern: string) => Effect.promise(() => either.keysOf(pattern))
 

@@ -2,7 +2,7 @@
  * Leases and locks over a real server: one whose answer or release was lost is given back when the connection returns,
  * a server that evicts keeps locks, and a lease that never ends is believed for as long as a load may take, once.
  */
-import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
+import { describe, expect, it } from "@effect/vitest"
 import { Duration, Effect, Exit, Layer, Scope } from "effect"
 import { Cached, CacheLayer, Transaction } from "effect-cached"
 import { RedisGuards, RedisStore } from "effect-cached/redis"
@@ -11,9 +11,10 @@ import * as Keys from "../../src/drivers/redis/protocol/keys.ts"
 import { lockSweepMillis } from "../../src/internal/defaults/redis.ts"
 import { singly } from "../../src/testing/internal/singly.ts"
 import { ending } from "../support/ending.ts"
+import { forAll } from "../support/forAll.ts"
 import { isMissing } from "../support/needs.ts"
 import { startProxy } from "../support/proxy.ts"
-import { freePorts, freshPrefix, program, type Server, startServer } from "../support/redis.ts"
+import { freePorts, freshPrefix, program, startServer } from "../support/redis.ts"
 import { lockOf } from "../support/services.ts"
 import { storeFrom } from "../support/storeFrom.ts"
 import { test } from "../support/tests.ts"
@@ -29,11 +30,7 @@ const lockAt = (url: string, prefix: string) =>
 const leaseMillis = 600_000
 
 describe.skipIf(isMissing(program))("Redis", () => {
-  let server: Server
-  beforeAll(async () => {
-    server = await startServer()
-  })
-  afterAll(() => server.end())
+  const server = forAll(() => startServer())
 
   const ask = (...args: ReadonlyArray<string>) => Effect.promise(() => server.ask(...args))
 

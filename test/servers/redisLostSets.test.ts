@@ -2,14 +2,15 @@
  * A value that is set while its request or its answer is lost on the way to a real server: its process reads the value
  * as long as the server is away. Then the value stays, or its loss is an event.
  */
-import { afterAll, beforeAll, describe, expect } from "@effect/vitest"
+import { describe, expect } from "@effect/vitest"
 import { Effect, Fiber, Layer, Option, Stream } from "effect"
 import { Cached, CacheLayer, CachePolicy } from "effect-cached"
 import type { Caching } from "effect-cached/Caching"
 import { ending } from "../support/ending.ts"
+import { forAll } from "../support/forAll.ts"
 import { isMissing } from "../support/needs.ts"
 import { startProxy } from "../support/proxy.ts"
-import { freePorts, freshPrefix, program, type Server, startServer } from "../support/redis.ts"
+import { freePorts, freshPrefix, program, startServer } from "../support/redis.ts"
 import { test } from "../support/tests.ts"
 import { until } from "../support/until.ts"
 
@@ -17,11 +18,7 @@ const get = Effect.map(Cached.getOption("k"), Option.getOrUndefined)
 const set = (value: string) => Cached.set("k", value, { ttl: "1 hour" })
 
 describe.skipIf(isMissing(program))("Redis · a set that is lost on its way", () => {
-  let server: Server
-  beforeAll(async () => {
-    server = await startServer()
-  })
-  afterAll(() => server.end())
+  const server = forAll(() => startServer())
 
   /** A process behind a proxy, and another one beside it, which keeps nothing in memory. */
   const both = (memory: boolean) =>

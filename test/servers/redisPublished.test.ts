@@ -1,11 +1,12 @@
 /** Published changes of a Redis server: to whom they go, with which rights, and while a slot moves. */
-import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
+import { describe, expect, it } from "@effect/vitest"
 import { Cause, Deferred, Effect, Exit, Fiber, Layer } from "effect"
 import { Cached, CacheLayer, CachePolicy } from "effect-cached"
 import type { Caching } from "effect-cached/Caching"
 import { hashOf, hashTags, slotOf } from "../../src/drivers/redis/protocol/keys.ts"
+import { forAll } from "../support/forAll.ts"
 import { isMissing } from "../support/needs.ts"
-import { freshPrefix, program, type RedisCluster, type Server, startCluster, startServer } from "../support/redis.ts"
+import { freshPrefix, program, type Server, startCluster, startServer } from "../support/redis.ts"
 import { processesOn, warned } from "../support/redisProcesses.ts"
 import { test } from "../support/tests.ts"
 import { until } from "../support/until.ts"
@@ -14,11 +15,7 @@ const timeout = 180_000
 const together = { concurrency: "unbounded" } as const
 
 describe.skipIf(isMissing(program))("Redis · published changes", { timeout }, () => {
-  let server: Server
-  beforeAll(async () => {
-    server = await startServer()
-  })
-  afterAll(() => server.end())
+  const server = forAll(() => startServer())
 
   const { areInMemory, ask, process, urlOf } = processesOn(() => server)
 
@@ -126,11 +123,7 @@ describe.skipIf(isMissing(program))("Redis · published changes", { timeout }, (
 })
 
 describe.skipIf(isMissing(program))("Redis · published changes on a cluster", { timeout }, () => {
-  let cluster: RedisCluster
-  beforeAll(async () => {
-    cluster = await startCluster()
-  }, timeout)
-  afterAll(() => cluster.end())
+  const cluster = forAll(() => startCluster())
 
   const build = (prefix: string) =>
     Effect.map(

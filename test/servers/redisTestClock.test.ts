@@ -1,18 +1,15 @@
 /** A test that moves the clock of its cache: entries over a real server end by it too. */
-import { afterAll, beforeAll, describe, expect } from "@effect/vitest"
+import { describe, expect } from "@effect/vitest"
 import { Effect } from "effect"
 import { Cached, CacheLayer } from "effect-cached"
 import { TestClock } from "effect/testing"
+import { forAll } from "../support/forAll.ts"
 import { isMissing } from "../support/needs.ts"
-import { freshPrefix, program, type Server, startServer } from "../support/redis.ts"
+import { freshPrefix, program, startServer } from "../support/redis.ts"
 import { test } from "../support/tests.ts"
 
 describe.skipIf(isMissing(program))("Redis · TestClock", () => {
-  let server: Server
-  beforeAll(async () => {
-    server = await startServer()
-  })
-  afterAll(() => server.end())
+  const server = forAll(() => startServer())
 
   test.each([true, false])("entries end by the clock of the program (memory: %s)", function*(memory) {
     let loads = 0

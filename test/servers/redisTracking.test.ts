@@ -1,11 +1,12 @@
 /** Memory follows the changes of others on a Redis server. */
-import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
+import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber, Layer, Option } from "effect"
 import { Cached, CacheLayer, CachePolicy, Transaction } from "effect-cached"
 import type { Caching } from "effect-cached/Caching"
 import { createClient } from "redis"
+import { forAll } from "../support/forAll.ts"
 import { isMissing } from "../support/needs.ts"
-import { freshPrefix, program, type RedisCluster, type Server, startCluster, startServer } from "../support/redis.ts"
+import { freshPrefix, program, startCluster, startServer } from "../support/redis.ts"
 import { processesOn, warned } from "../support/redisProcesses.ts"
 import { test } from "../support/tests.ts"
 import { until } from "../support/until.ts"
@@ -13,11 +14,7 @@ import { until } from "../support/until.ts"
 const timeout = 180_000
 
 describe.skipIf(isMissing(program))("Redis · changes", { timeout }, () => {
-  let server: Server
-  beforeAll(async () => {
-    server = await startServer()
-  })
-  afterAll(() => server.end())
+  const server = forAll(() => startServer())
 
   const { areInMemory, ask, process, two, urlOf } = processesOn(() => server)
 
@@ -55,21 +52,6 @@ describe.skipIf(isMissing(program))("Redis · changes", { timeout }, () => {
       yield* Effect.all([setAll, b.use(Cached.set("m70", value, { ttl: "1 hour" }))], { concurrency: "unbounded" })
       yield* b.use(Cached.set("m70", value, { ttl: "1 hour" }))
       yield* until("the write of the other", Effect.map(a.read("m70"), (now) => now === value))
-    }
-  })
-
-  test.live("an own write stays in the memory of its process, and others see it", function*() {
-    const { a, b } = yield* two
-    // One that is reported never stays.
-    const stays = Effect.andThen(a.use(Cached.set("k", -1, { ttl: "1 hour" })), areInMemory(a))
-    yield* until("a write that stays", stays)
-    yield* b.use(Cached.set("k", -2, { ttl: "1 hour" }))
-    yield* until("the other's write", Effect.map(a.read(), (now) => now === -2))
-    // Reported as one, the write of the other must not pass for its own.
-    for (let i = 0; i < 50; i++) {
-      const sets = [a, b].map((one, of) => one.use(Cached.set("k", -100 - 2 * i - of, { ttl: "1 hour" })))
-      yield* Effect.all(sets, { concurrency: "unbounded" })
-      yield* until("the same", Effect.map(Effect.all([a.read(), b.read()]), ([one, other]) => one === other))
     }
   })
 
@@ -351,11 +333,7 @@ describe.skipIf(isMissing(program))("Redis · changes", { timeout }, () => {
 })
 
 describe.skipIf(isMissing(program))("Redis · changes of a cluster", { timeout }, () => {
-  let cluster: RedisCluster
-  beforeAll(async () => {
-    cluster = await startCluster({ nodeTimeout: 1000 })
-  }, timeout)
-  afterAll(() => cluster.end())
+  const cluster = forAll(() => startCluster({ nodeTimeout: 1000 }))
 
   test.live("every master reports them; after lost connections, and after one is replaced, again", function*() {
     const prefix = freshPrefix()

@@ -1,10 +1,11 @@
 /** Transactions over a server of Redis and a cluster, between two caches with memories of their own. */
-import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
+import { describe, expect, it } from "@effect/vitest"
 import { type Context, Duration, Effect, Layer, Option, Schedule } from "effect"
 import { Cached, type CacheError, CacheLayer, type Caching, Transaction } from "effect-cached"
+import { forAll } from "../support/forAll.ts"
 import * as Looking from "../support/looking.ts"
 import { isMissing } from "../support/needs.ts"
-import { freshPrefix, program, type RedisCluster, type Server, startCluster, startServer } from "../support/redis.ts"
+import { freshPrefix, program, startCluster, startServer } from "../support/redis.ts"
 import { test } from "../support/tests.ts"
 
 const timeout = 180_000
@@ -48,11 +49,7 @@ const transfers = (
 
 describe.skipIf(isMissing(program))("Redis", { timeout }, () => {
   describe("CA-70 · transactions on a server", () => {
-    let server: Server
-    beforeAll(async () => {
-      server = await startServer()
-    })
-    afterAll(() => server.end())
+    const server = forAll(() => startServer())
 
     /** Two caches, as two processes have them. */
     const two = Effect.suspend(() => {
@@ -101,11 +98,7 @@ describe.skipIf(isMissing(program))("Redis", { timeout }, () => {
   })
 
   describe("CA-70 · transactions on a cluster, of keys of one slot", () => {
-    let cluster: RedisCluster
-    beforeAll(async () => {
-      cluster = await startCluster()
-    }, timeout)
-    afterAll(() => cluster.end())
+    const cluster = forAll(() => startCluster())
 
     const layer = (prefix: string) =>
       CacheLayer.redis({ nodes: cluster.nodes, prefix, connect: "required", storeTimeout: "10 seconds" })

@@ -1,29 +1,25 @@
 /** Writes of one turn of the event loop: one script and one message for all, and an answer for each. */
-import { afterAll, beforeAll, describe, expect } from "@effect/vitest"
+import { describe, expect } from "@effect/vitest"
 import { Effect, Exit, Fiber, Layer, Option } from "effect"
 import { Cached, CacheLayer } from "effect-cached"
 import type { Caching } from "effect-cached/Caching"
 import { RedisStore } from "effect-cached/redis"
 import { singly } from "../../src/testing/internal/singly.ts"
+import { forAll } from "../support/forAll.ts"
 import { isMissing } from "../support/needs.ts"
-import { type Either, freshPrefix, program, startEither } from "../support/redis.ts"
+import { freshPrefix, program, startEither } from "../support/redis.ts"
 import { entry } from "../support/stored.ts"
 import { storeFrom } from "../support/storeFrom.ts"
 import { test } from "../support/tests.ts"
 import { until } from "../support/until.ts"
 
-const timeout = 60_000
 const fifty = Array.from({ length: 50 }, (_, i) => i)
 const together = { concurrency: "unbounded" } as const
 /** A machine under load answers late. */
 const storeTimeout = "5 seconds"
 
 describe.skipIf(isMissing(program)).each(["server", "cluster"] as const)("Redis · a turn, on a %s", (kind) => {
-  let either: Either
-  beforeAll(async () => {
-    either = await startEither(kind)
-  }, timeout)
-  afterAll(() => either.end())
+  const either = forAll(() => startEither(kind))
 
   const askAll = (...args: ReadonlyArray<string>) =>
     Effect.promise(() => Promise.all(either.servers.map((server) => server.ask(...args))))

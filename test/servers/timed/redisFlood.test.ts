@@ -1,10 +1,11 @@
 /** More changes of others than a process can read, which the server gives up if it falls behind for too long. */
-import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
+import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { Cached, CacheLayer } from "effect-cached"
 import { createClient } from "redis"
+import { forAll } from "../../support/forAll.ts"
 import { isMissing } from "../../support/needs.ts"
-import { freshPrefix, program, type Server, startServer } from "../../support/redis.ts"
+import { freshPrefix, program, startServer } from "../../support/redis.ts"
 import { processesOn, warned } from "../../support/redisProcesses.ts"
 import { test } from "../../support/tests.ts"
 import { until } from "../../support/until.ts"
@@ -12,11 +13,7 @@ import { until } from "../../support/until.ts"
 const timeout = 180_000
 
 describe.skipIf(isMissing(program))("Redis", { timeout }, () => {
-  let server: Server
-  beforeAll(async () => {
-    server = await startServer()
-  })
-  afterAll(() => server.end())
+  const server = forAll(() => startServer())
 
   const processes = processesOn(() => server)
 

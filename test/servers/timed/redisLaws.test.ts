@@ -6,17 +6,10 @@ import { RedisGuards, RedisStore } from "effect-cached/redis"
 import { lockLaws, sharedStoreLaws, storeLaws } from "effect-cached/testing"
 import { singly } from "../../../src/testing/internal/singly.ts"
 import { endedRemovals } from "../../support/endedRemovals.ts"
+import { forAll } from "../../support/forAll.ts"
 import { isMissing } from "../../support/needs.ts"
 import { pluralOf } from "../../support/pluralOf.ts"
-import {
-  freshPrefix,
-  program,
-  type RedisCluster,
-  type Server,
-  startCluster,
-  startServer,
-  urlOfDocumented
-} from "../../support/redis.ts"
+import { freshPrefix, program, type Server, startCluster, startServer, urlOfDocumented } from "../../support/redis.ts"
 import { lockOf } from "../../support/services.ts"
 import { storeFrom } from "../../support/storeFrom.ts"
 
@@ -78,11 +71,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
   })
 
   describe.concurrent("CA-07 · AI-01 · a cluster", () => {
-    let cluster: RedisCluster
-    beforeAll(async () => {
-      cluster = await startCluster()
-    }, 240_000)
-    afterAll(() => cluster.end())
+    const cluster = forAll(() => startCluster())
     const make = Effect.suspend(() =>
       storeFrom(RedisStore.layer({ nodes: cluster.nodes, prefix: freshPrefix(), connect, storeTimeout }))
     )
