@@ -14,7 +14,7 @@ interface Asking {
 
 /**
  * Asks one Sentinel after the other until one knows the master. Each time, another one is asked first: a Sentinel that
- * is cut off from the others may go on naming a master that has died.
+ * is cut off from the others may still name a master that has died.
  */
 export const locateMaster = (sentinel: Sentinel, asking: Asking): Effect.Effect<Address, Fault> => {
   const { addresses } = sentinel
