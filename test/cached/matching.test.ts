@@ -57,14 +57,12 @@ describe.each(caches)("over $name", (cache) => {
   })
 })
 
-test("getMatching asks the store for many values at once, and fills no memory with them", function*() {
-  const fake = fakeStore()
+test.overFake("getMatching asks the store for many values at once, and fills no memory with them", function*(fake) {
   const twoHundred = Array.from({ length: 200 }, (_, i) => [`k${i}`, i] as const)
   yield* Effect.provide(Cached.setMany(twoHundred), over(fake))
-  yield* Effect.gen(function*() {
-    expect(yield* matching("k*")).toHaveLength(200)
-    expect((yield* Cached.stats).size).toBe(0)
-  }).pipe(Effect.provide(over(fake)))
+
+  expect(yield* matching("k*")).toHaveLength(200)
+  expect((yield* Cached.stats).size).toBe(0)
 })
 
 test("a pattern that is none throws at once; a store that cannot be scanned fails", function*() {
@@ -84,15 +82,16 @@ testIn(CacheLayer.disabled)("without a cache nothing matches", function*() {
   expect(yield* Cached.remove({ matching: "*" })).toBe(0)
 })
 
-test("P2 · invalidateMatching also concerns what a bulk call has just read and the store has lost since", function*() {
-  const fake = fakeStore()
-  const user = new User({ id: 1 })
-  const gate = yield* Deferred.make<void>()
-  const failover = Cached.many(User, () => Effect.as(Deferred.await(gate), [Exit.succeed("new")]), {
-    strategy: "failover",
-    ttl: "1 hour"
-  })
-  yield* Effect.gen(function*() {
+test.withoutMemory(
+  "P2 · invalidateMatching also concerns what a bulk call has just read and the store has lost since",
+  function*(fake) {
+    const user = new User({ id: 1 })
+    const gate = yield* Deferred.make<void>()
+    const failover = Cached.many(User, () => Effect.as(Deferred.await(gate), [Exit.succeed("new")]), {
+      strategy: "failover",
+      ttl: "1 hour"
+    })
+
     yield* Cached.set(user, "old")
     const late = yield* Deferred.make<void>()
     fake.behave = (operation) => operation === "get" ? { after: Deferred.await(late) } : {}
@@ -106,5 +105,5 @@ test("P2 · invalidateMatching also concerns what a bulk call has just read and 
     yield* TestClock.adjust(10)
     yield* Deferred.succeed(gate, undefined)
     expect(yield* Fiber.join(reading)).toMatchObject({ _tag: "Failure" })
-  }).pipe(Effect.provide(over(fake, { memory: false })))
-})
+  }
+)

@@ -23,30 +23,27 @@ describe.each(caches)("a tag that is invalidated while a load waits, over $name"
 
   const ahead = { strategy: "refreshAhead", ttl: "1 hour", refreshAfter: "1 minute" } as const
 
-  test.each(["hard", "soft"] as const)(
-    "a refresh that waits for a slot is stored, after a %s one",
-    function*(mode) {
-      const gate = yield* Deferred.make<void>()
-      const [first, second] = [gated(), gated()]
-      const one = first.load.pipe(Cached.withStrategy("one", { strategy: ahead }))
-      const two = second.load.pipe(Cached.withStrategy("two", { strategy: ahead, tags }))
-      yield* one
-      yield* two
-      yield* TestClock.adjust("2 minutes")
-      first.gate = Deferred.await(gate)
-      yield* one
-      yield* settle
-      yield* two
-      yield* settle
-      expect([first.loads, second.loads]).toEqual([2, 1])
-      yield* Cached.invalidate({ tag: "t" }, { mode })
-      yield* Deferred.succeed(gate, undefined)
-      yield* settle
-      expect(second.loads).toBe(2)
-      expect(yield* two).toBe(2)
-      expect(second.loads).toBe(2)
-    }
-  )
+  test.each(["hard", "soft"] as const)("a refresh that waits for a slot is stored, after a %s one", function*(mode) {
+    const gate = yield* Deferred.make<void>()
+    const [first, second] = [gated(), gated()]
+    const one = first.load.pipe(Cached.withStrategy("one", { strategy: ahead }))
+    const two = second.load.pipe(Cached.withStrategy("two", { strategy: ahead, tags }))
+    yield* one
+    yield* two
+    yield* TestClock.adjust("2 minutes")
+    first.gate = Deferred.await(gate)
+    yield* one
+    yield* settle
+    yield* two
+    yield* settle
+    expect([first.loads, second.loads]).toEqual([2, 1])
+    yield* Cached.invalidate({ tag: "t" }, { mode })
+    yield* Deferred.succeed(gate, undefined)
+    yield* settle
+    expect(second.loads).toBe(2)
+    expect(yield* two).toBe(2)
+    expect(second.loads).toBe(2)
+  })
 
   const changes: { readonly [name: string]: Effect.Effect<unknown, unknown, Caching.Caching> } = {
     "a hard one": Cached.invalidate({ tag: "t" }),
@@ -70,8 +67,7 @@ describe.each(caches)("a tag that is invalidated while a load waits, over $name"
     origin.gate = Effect.void
     yield* changes[change]!
     yield* Deferred.succeed(gate, undefined)
-    expect(yield* Fiber.join(first)).toBe(2)
-    expect(yield* Fiber.join(second)).toBe(3)
+    expect([yield* Fiber.join(first), yield* Fiber.join(second)]).toEqual([2, 3])
     // While a store has not acknowledged the change of an id, it takes no result for it.
     const isTaken = !cache.name.includes("asynchronous") || /hard|soft/.test(change)
     expect(yield* read).toBe(isTaken ? 3 : origin.loads)

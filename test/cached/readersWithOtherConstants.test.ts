@@ -22,7 +22,7 @@ const releases = (store: Store.Store, options?: CacheLayer.LayerOptions) => {
   const layer = Layer.succeed(Store.Store, store)
   return Effect.map(
     Effect.all([Layer.build(over({ layer }, options)), Layer.build(over({ layer }, options))]),
-    ([before, after]) => ({ before: Effect.provide(before), after: Effect.provide(after) })
+    ([before, after]) => ({ before: Effect.provide(before), after: Effect.provide(after), load: counting().load })
   )
 }
 
@@ -55,8 +55,7 @@ describe.each(stores)("a new release with a shorter constant, over $name", ({ ma
   ] as const
 
   test.each(strategies)("%s: what is stored is not served for longer than that", function*([, long, short]) {
-    const { after, before } = yield* releases(make())
-    const { load } = counting()
+    const { after, before, load } = yield* releases(make())
     const old = before(load.pipe(Cached.withStrategy("k", { strategy: long })))
     const now = after(load.pipe(Cached.withStrategy("k", { strategy: short })))
     expect(yield* old).toBe(1)
@@ -69,8 +68,7 @@ describe.each(stores)("a new release with a shorter constant, over $name", ({ ma
   })
 
   test("the same with the combinators, without memory, and for many keys", function*() {
-    const { after, before } = yield* releases(make(), { memory: false })
-    const { load } = counting()
+    const { after, before, load } = yield* releases(make(), { memory: false })
     yield* before(load.pipe(Cached.ttl("k", { ttl: "1 hour" })))
     yield* TestClock.adjust("10 minutes")
     expect(yield* after(load.pipe(Cached.ttl("k", { ttl: "10 minutes" })))).toBe(2)
@@ -83,8 +81,7 @@ describe.each(stores)("a new release with a shorter constant, over $name", ({ ma
   })
 
   test("softTtl and refreshAfter: it is stale earlier", function*() {
-    const { after, before } = yield* releases(make())
-    const { load } = counting()
+    const { after, before, load } = yield* releases(make())
     yield* before(load.pipe(Cached.softTtl("a", { ttl: "1 hour", softTtl: "30 minutes" })))
     yield* before(load.pipe(Cached.ttl("b", { ttl: "1 hour" })))
     yield* TestClock.adjust("10 minutes")
@@ -96,8 +93,7 @@ describe.each(stores)("a new release with a shorter constant, over $name", ({ ma
   })
 
   test("sliding: it lives for the shorter idle after the first read, and for the shorter ttl", function*() {
-    const { after, before } = yield* releases(make())
-    const { load } = counting()
+    const { after, before, load } = yield* releases(make())
     yield* before(load.pipe(Cached.sliding("k", { idle: "1 hour", ttl: "8 hours" })))
     yield* TestClock.adjust("30 minutes")
     const now = after(load.pipe(Cached.sliding("k", { idle: "10 minutes", ttl: "45 minutes" })))
@@ -112,8 +108,7 @@ describe.each(stores)("a new release with a shorter constant, over $name", ({ ma
 
   test("sliding: reads with a shorter idle time do not make the end in the store earlier", function*() {
     const store = make()
-    const { after, before } = yield* releases(store)
-    const { load } = counting()
+    const { after, before, load } = yield* releases(store)
     yield* before(load.pipe(Cached.sliding("k", { idle: "1 hour", ttl: "8 hours" })))
     for (let minute = 0; minute < 10; minute += 2) {
       yield* TestClock.adjust("2 minutes")
@@ -158,8 +153,7 @@ describe.each(stores)("a new release with a shorter constant, over $name", ({ ma
   )
 
   test("a touch that ends where the soft deadline was is a lifetime by hand as well", function*() {
-    const { after, before } = yield* releases(make())
-    const { load } = counting()
+    const { after, before, load } = yield* releases(make())
     yield* before(load.pipe(Cached.softTtl("k", { ttl: "1 hour", softTtl: "10 minutes" })))
     yield* TestClock.adjust("5 minutes")
     yield* before(Cached.touch("k", "5 minutes"))
@@ -187,8 +181,7 @@ describe.each(stores)("a new release with a shorter constant, over $name", ({ ma
 
   test("PE-07 · a longer constant prolongs what is read before its end, in the store too", function*() {
     const store = make()
-    const { after, before } = yield* releases(store)
-    const { load } = counting()
+    const { after, before, load } = yield* releases(store)
     const long = load.pipe(Cached.ttl("k", { ttl: "1 hour" }))
     yield* before(load.pipe(Cached.ttl("k", { ttl: "10 minutes" })))
     yield* TestClock.adjust("9 minutes")
@@ -205,8 +198,7 @@ describe.each(stores)("a new release with a shorter constant, over $name", ({ ma
   })
 
   test("PE-07 · a longer constant prolongs nothing that has ended", function*() {
-    const { after, before } = yield* releases(make())
-    const { load } = counting()
+    const { after, before, load } = yield* releases(make())
     yield* before(load.pipe(Cached.ttl("k", { ttl: "10 minutes" })))
     yield* TestClock.adjust("10 minutes")
     expect(yield* after(load.pipe(Cached.ttl("k", { ttl: "1 hour" })))).toBe(2)
@@ -216,8 +208,7 @@ describe.each(stores)("a new release with a shorter constant, over $name", ({ ma
     "PE-07 · a read that may not write leaves the prolongation to the next; %o",
     function*(options) {
       const store = make()
-      const { after, before } = yield* releases(store, options)
-      const { load } = counting()
+      const { after, before, load } = yield* releases(store, options)
       const long = after(load.pipe(Cached.ttl("k", { ttl: "1 hour" })))
       yield* before(load.pipe(Cached.ttl("k", { ttl: "10 minutes" })))
       expect(yield* after(load.pipe(Cached.ttl("k", { ttl: "10 minutes" })))).toBe(1)
@@ -230,8 +221,7 @@ describe.each(stores)("a new release with a shorter constant, over $name", ({ ma
   )
 
   test("PE-07 · for many keys, and softTtl and refreshAfter: it is fresh for longer", function*() {
-    const { after, before } = yield* releases(make())
-    const { load } = counting()
+    const { after, before, load } = yield* releases(make())
     const rows = rowsBy(load)
     const [first] = yield* before(rows("10 minutes"))
     yield* before(load.pipe(Cached.softTtl("a", { ttl: "1 hour", softTtl: "10 minutes" })))
@@ -251,8 +241,7 @@ describe.each(stores)("a new release with a shorter constant, over $name", ({ ma
   })
 
   test("PE-07 · what jitter has taken off is not given back", function*() {
-    const { after, before } = yield* releases(make())
-    const { load } = counting()
+    const { after, before, load } = yield* releases(make())
     const cached = load.pipe(Cached.ttl("k", { ttl: "1 hour", jitter: 0.5 }))
     yield* before(cached)
     const left = yield* before(leftOf("k"))
@@ -263,8 +252,7 @@ describe.each(stores)("a new release with a shorter constant, over $name", ({ ma
   })
 
   test("PE-07 · what a soft invalidation made stale is not prolonged", function*() {
-    const { after, before } = yield* releases(make())
-    const { load } = counting()
+    const { after, before, load } = yield* releases(make())
     const ttls = { softTtl: "5 minutes", tags: ["t"] } as const
     yield* before(load.pipe(Cached.softTtl("k", { ...ttls, ttl: "10 minutes" })))
     yield* before(Cached.invalidate({ tag: "t" }, { mode: "soft" }))
@@ -281,8 +269,7 @@ describe.each(stores)("a new release with a shorter constant, over $name", ({ ma
 
   test("PE-07 · the store is asked once, however often readers with two constants take turns", function*() {
     const { counts, store } = touched(make())
-    const { after } = yield* releases(store)
-    const { load } = counting()
+    const { after, load } = yield* releases(store)
     const [short, long] = (["10 minutes", "1 hour"] as const).map((ttl) => load.pipe(Cached.ttl("k", { ttl })))
     for (let i = 0; i < 9; i++) {
       yield* after(short!)
@@ -294,8 +281,7 @@ describe.each(stores)("a new release with a shorter constant, over $name", ({ ma
 
   test("PE-07 · two releases on one store: one touch, and each goes by its own", function*() {
     const { counts, store } = touched(make())
-    const { after, before } = yield* releases(store, { memory: false })
-    const { load } = counting()
+    const { after, before, load } = yield* releases(store, { memory: false })
     const short = before(load.pipe(Cached.ttl("k", { ttl: "10 minutes" })))
     const long = after(load.pipe(Cached.ttl("k", { ttl: "1 hour" })))
     expect(yield* short).toBe(1)
@@ -311,8 +297,7 @@ describe.each(stores)("a new release with a shorter constant, over $name", ({ ma
   })
 
   test("PE-07 · an end may become none", function*() {
-    const { after, before } = yield* releases(make())
-    const { load } = counting()
+    const { after, before, load } = yield* releases(make())
     yield* before(load.pipe(Cached.ttl("k", { ttl: "10 minutes" })))
     const endless = after(load.pipe(Cached.untilInvalidated("k")))
     expect(yield* endless).toBe(1)
@@ -324,8 +309,7 @@ describe.each(stores)("a new release with a shorter constant, over $name", ({ ma
 
   test("PE-07 · sliding reads write no more than the tenths of their idle time", function*() {
     const { counts, store } = touched(make())
-    const { after, before } = yield* releases(store, { memory: false })
-    const { load } = counting()
+    const { after, before, load } = yield* releases(store, { memory: false })
     const sliding = load.pipe(Cached.sliding("k", { idle: "100 minutes", ttl: "1 day" }))
     yield* before(sliding)
     for (let second = 0; second < 50; second++) {
@@ -338,8 +322,7 @@ describe.each(stores)("a new release with a shorter constant, over $name", ({ ma
 
   test.each([true, false])("PE-07 · touch right after a read has the last word; memory: %s", function*(memory) {
     const store = make()
-    const { after, before } = yield* releases(store, memory ? {} : { memory })
-    const { load } = counting()
+    const { after, before, load } = yield* releases(store, memory ? {} : { memory })
     yield* before(load.pipe(Cached.ttl("k", { ttl: "10 minutes" })))
     yield* after(Effect.andThen(load.pipe(Cached.ttl("k", { ttl: "1 hour" })), Cached.touch("k", "2 minutes")))
     yield* settle
@@ -359,8 +342,7 @@ describe.each(stores)("a new release with a shorter constant, over $name", ({ ma
       ]
     ] as const
   )("the lifetime of %s stays", function*([, cached]) {
-    const { after, before } = yield* releases(make())
-    const { load } = counting()
+    const { after, before, load } = yield* releases(make())
     yield* before(cached(load))
     yield* TestClock.adjust("59 minutes")
     expect(yield* after(load.pipe(Cached.ttl("k", { ttl: "10 minutes" })))).toBe(1)
@@ -380,8 +362,7 @@ describe.each(stores)("a new release with a shorter constant, over $name", ({ ma
       ["annotate", Effect.as(Cached.annotate({ ttl: "1 hour" }), 1).pipe(Cached.ttl("k", { ttl: "30 minutes" }))]
     ] as const
   )("%s keeps its own, in the store and in memory", function*([, write]) {
-    const { after, before } = yield* releases(make())
-    const { load } = counting()
+    const { after, before, load } = yield* releases(make())
     const short = Effect.map(load, (n) => n + 1).pipe(Cached.ttl("k", { ttl: "10 minutes" }))
     yield* before(write as Effect.Effect<unknown, never, never>)
     yield* TestClock.adjust("59 minutes")
@@ -394,8 +375,7 @@ describe.each(stores)("a new release with a shorter constant, over $name", ({ ma
   test.each([["nothing", "5 minutes", false], ["no age", 0, "age"]] as const)(
     "what is made of cached values and takes over %s is limited too",
     function*([, age, inherit]) {
-      const { after, before } = yield* releases(make())
-      const { load } = counting()
+      const { after, before, load } = yield* releases(make())
       const inner = Effect.succeed("inner").pipe(Cached.ttl("inner", { ttl: "1 day" }))
       yield* before(inner)
       yield* TestClock.adjust(age)
@@ -406,16 +386,14 @@ describe.each(stores)("a new release with a shorter constant, over $name", ({ ma
   )
 
   test("a reader with a function limits nothing", function*() {
-    const { after, before } = yield* releases(make())
-    const { load } = counting()
+    const { after, before, load } = yield* releases(make())
     yield* before(load.pipe(Cached.ttl("k", { ttl: "1 hour" })))
     yield* TestClock.adjust("30 minutes")
     expect(yield* after(load.pipe(Cached.ttl("k", { ttl: () => "1 minute" })))).toBe(1)
   })
 
   test("look-ups return the stored lifetime, until a reader has limited it", function*() {
-    const { after, before } = yield* releases(make())
-    const { load } = counting()
+    const { after, before, load } = yield* releases(make())
     yield* before(load.pipe(Cached.ttl("k", { ttl: "1 hour" })))
     expect(yield* after(leftOf("k"))).toEqual(Option.some(3_600_000))
     yield* after(load.pipe(Cached.ttl("k", { ttl: "10 minutes" })))

@@ -9,7 +9,7 @@ import { singly } from "../../src/testing/internal/singly.ts"
 import { counting, ended, fakeStore, inside, over, settle, start } from "../support/caches.ts"
 import { pluralOf } from "../support/pluralOf.ts"
 import { made } from "../support/strategies.ts"
-import { test } from "../support/tests.ts"
+import { test, testWith } from "../support/tests.ts"
 
 type Callback = NonNullable<Store.Store["getCallback"]>
 
@@ -37,6 +37,8 @@ const asked = (change: (callback: Callback, times: number) => Callback = (callba
   return { counts, layer: CacheLayer.layer({ memory: false }).pipe(Layer.provide(Layer.effect(Store.Store, make))) }
 }
 
+const testAsked = testWith(() => asked(), ({ layer }) => layer)
+
 class Page extends CacheKey.Class<Page>()("Page", { payload: {}, success: Schema.String }) {}
 
 const page = new Page({})
@@ -53,21 +55,18 @@ const renewing = Cached.failover(
 
 const one = Cached.ttl(Effect.succeed("loaded"), "one", { ttl: "1 hour" })
 
-const read = Effect.forkChild(one, { startImmediately: true })
+const read = start(one)
 
 const stored = (value: string) => Cached.set("one", value, { ttl: "1 hour" })
 
 describe("askStore", () => {
-  it.effect("all callers that read an id meanwhile get the answer to one question", () => {
-    const { counts, layer } = asked()
-    return Effect.gen(function*() {
-      yield* stored("stored")
-      const fibers = [yield* read, yield* read, yield* read]
-      yield* TestClock.adjust(10)
-      expect(yield* Fiber.joinAll(fibers)).toEqual(["stored", "stored", "stored"])
-      expect(counts).toEqual({ reads: 1, flights: 0 })
-      expect((yield* Cached.stats).storeHits).toBe(3)
-    }).pipe(Effect.provide(layer))
+  testAsked("all callers that read an id meanwhile get the answer to one question", function*({ counts }) {
+    yield* stored("stored")
+    const fibers = [yield* read, yield* read, yield* read]
+    yield* TestClock.adjust(10)
+    expect(yield* Fiber.joinAll(fibers)).toEqual(["stored", "stored", "stored"])
+    expect(counts).toEqual({ reads: 1, flights: 0 })
+    expect((yield* Cached.stats).storeHits).toBe(3)
   })
 
   it.effect("thousands of reads at once ask in turns, and the budget of each begins with its question", () => {
@@ -88,40 +87,31 @@ describe("askStore", () => {
     }).pipe(Effect.provide(layer))
   })
 
-  it.effect("a caller that leaves interrupts no other", () => {
-    const { counts, layer } = asked()
-    return Effect.gen(function*() {
-      yield* stored("stored")
-      const [first, second] = [yield* read, yield* read]
-      yield* Fiber.interrupt(first)
-      yield* TestClock.adjust(10)
-      expect(yield* Fiber.join(second)).toBe("stored")
-      expect(counts).toEqual({ reads: 1, flights: 0 })
-    }).pipe(Effect.provide(layer))
+  testAsked("a caller that leaves interrupts no other", function*({ counts }) {
+    yield* stored("stored")
+    const [first, second] = [yield* read, yield* read]
+    yield* Fiber.interrupt(first)
+    yield* TestClock.adjust(10)
+    expect(yield* Fiber.join(second)).toBe("stored")
+    expect(counts).toEqual({ reads: 1, flights: 0 })
   })
 
-  it.effect("a write meanwhile is seen by later readers", () => {
-    const { counts, layer } = asked()
-    return Effect.gen(function*() {
-      yield* stored("old")
-      yield* read
-      yield* stored("new")
-      const after = yield* read
-      yield* TestClock.adjust(10)
-      expect(yield* Fiber.join(after)).toBe("new")
-      expect(counts.reads).toBe(2)
-    }).pipe(Effect.provide(layer))
+  testAsked("a write meanwhile is seen by later readers", function*({ counts }) {
+    yield* stored("old")
+    yield* read
+    yield* stored("new")
+    const after = yield* read
+    yield* TestClock.adjust(10)
+    expect(yield* Fiber.join(after)).toBe("new")
+    expect(counts.reads).toBe(2)
   })
 
-  it.effect("what is invalidated before the answer arrives is no previous value", () => {
-    const { layer } = asked()
-    return Effect.gen(function*() {
-      yield* Cached.set(page, "old", { ttl: "1 hour" })
-      const reading = yield* Effect.forkChild(renewing, { startImmediately: true })
-      yield* Cached.invalidate(page)
-      yield* TestClock.adjust(10)
-      expect(yield* Fiber.join(reading)).toBe("new")
-    }).pipe(Effect.provide(layer))
+  testAsked("what is invalidated before the answer arrives is no previous value", function*() {
+    yield* Cached.set(page, "old", { ttl: "1 hour" })
+    const reading = yield* start(renewing)
+    yield* Cached.invalidate(page)
+    yield* TestClock.adjust(10)
+    expect(yield* Fiber.join(reading)).toBe("new")
   })
 
   it.effect("what a reader invalidates as soon as it is answered is no previous value for those who asked with it", () => {
@@ -131,7 +121,7 @@ describe("askStore", () => {
       const first = Cached.ttl(Effect.succeed("loaded"), page, { ttl: "1 hour" })
       const reading = [
         yield* Effect.forkChild(Effect.tap(first, Cached.invalidate(page)), { startImmediately: true }),
-        yield* Effect.forkChild(renewing, { startImmediately: true })
+        yield* start(renewing)
       ]
       yield* TestClock.adjust(10)
       expect(yield* Fiber.joinAll(reading)).toEqual(["old", "new"])
@@ -165,7 +155,7 @@ describe("askStore", () => {
     return Effect.gen(function*() {
       context = yield* Effect.context<never>()
       const load = Effect.sync(() => ++loads)
-      const reader = yield* Effect.forkChild(Cached.ttl(load, "one", { ttl: "1 hour" }), { startImmediately: true })
+      const reader = yield* start(Cached.ttl(load, "one", { ttl: "1 hour" }))
       yield* TestClock.adjust(499)
       expect(loads).toBe(0)
       yield* TestClock.adjust(2)
@@ -192,21 +182,18 @@ describe("askStore", () => {
     }).pipe(Effect.provide(layer))
   })
 
-  it.effect("a strategy that throws about the answer is a defect of its reader alone", () => {
-    const { layer } = asked()
-    return Effect.gen(function*() {
-      yield* stored("stored")
-      const decide = () => {
-        throw new Error("mistake")
-      }
-      const strategy = { ...made({ strategy: "ttl", ttl: "1 hour" }), name: "throws", decide }
-      const wrong = Cached.withStrategy(Effect.succeed("loaded"), "one", { strategy })
-      const [bad, good] = [yield* Effect.forkChild(wrong, { startImmediately: true }), yield* read]
-      yield* TestClock.adjust(10)
-      const exit = yield* Fiber.await(bad)
-      expect(Exit.isFailure(exit) && Cause.hasDies(exit.cause)).toBe(true)
-      expect(yield* Fiber.join(good)).toBe("stored")
-    }).pipe(Effect.provide(layer))
+  testAsked("a strategy that throws about the answer is a defect of its reader alone", function*() {
+    yield* stored("stored")
+    const decide = () => {
+      throw new Error("mistake")
+    }
+    const strategy = { ...made({ strategy: "ttl", ttl: "1 hour" }), name: "throws", decide }
+    const wrong = Cached.withStrategy(Effect.succeed("loaded"), "one", { strategy })
+    const [bad, good] = [yield* start(wrong), yield* read]
+    yield* TestClock.adjust(10)
+    const exit = yield* Fiber.await(bad)
+    expect(Exit.isFailure(exit) && Cause.hasDies(exit.cause)).toBe(true)
+    expect(yield* Fiber.join(good)).toBe("stored")
   })
 })
 
@@ -228,10 +215,7 @@ describe("a cache that closes", () => {
     const scope = yield* Scope.make()
     const cache = yield* Layer.buildWithScope(layer, scope)
     const slow = Cached.ttl(Effect.delay(Effect.succeed("loaded"), "1 second"), "one", { ttl: "1 hour" })
-    return {
-      read: Effect.forkChild(Effect.provide(slow, cache), { startImmediately: true }),
-      close: Effect.forkChild(Scope.close(scope, Exit.void), { startImmediately: true })
-    }
+    return { read: start(Effect.provide(slow, cache)), close: start(Scope.close(scope, Exit.void)) }
   })
 
   test("gives the value of a running load to whoever still joins it, however late", function*() {

@@ -10,7 +10,7 @@ import { singly } from "../../src/testing/internal/singly.ts"
 import { counting, fakeStore, inside, over, start, taking } from "../support/caches.ts"
 import * as Looking from "../support/looking.ts"
 import { pluralOf } from "../support/pluralOf.ts"
-import { test } from "../support/tests.ts"
+import { test, testWith } from "../support/tests.ts"
 
 const cacheOver = (store: Store.Store, options?: CacheLayer.LayerOptions) =>
   Layer.provide(CacheLayer.layer(options), Layer.succeed(Store.Store, store))
@@ -163,36 +163,32 @@ describe("the circuit", () => {
     }).pipe(Effect.provide(cacheOver(store)))
   })
 
-  test("is open for a second, however many timed out at once", function*() {
-    const fake = fakeStore()
+  test.overFake("is open for a second, however many timed out at once", function*(fake) {
     fake.behave = () => ({ before: Effect.never })
-    yield* Effect.gen(function*() {
-      const get = (n: number) => counting().load.pipe(Cached.ttl(`k${n}`, { ttl: "1 hour" }))
-      const readers = yield* Effect.forEach(Array.from({ length: 50 }, (_, n) => n), (n) => start(get(n)))
-      yield* TestClock.adjust("600 millis")
-      yield* Fiber.awaitAll(readers)
-      fake.behave = () => ({})
-      const asked = fake.calls.length
-      yield* TestClock.adjust("1 second")
-      yield* get(100)
-      expect(fake.calls.length).toBeGreaterThan(asked)
-    }).pipe(Effect.provide(over(fake)))
+
+    const get = (n: number) => counting().load.pipe(Cached.ttl(`k${n}`, { ttl: "1 hour" }))
+    const readers = yield* Effect.forEach(Array.from({ length: 50 }, (_, n) => n), (n) => start(get(n)))
+    yield* TestClock.adjust("600 millis")
+    yield* Fiber.awaitAll(readers)
+    fake.behave = () => ({})
+    const asked = fake.calls.length
+    yield* TestClock.adjust("1 second")
+    yield* get(100)
+    expect(fake.calls.length).toBeGreaterThan(asked)
   })
 })
 
-test("a probe that is interrupted leaves the circuit to the next", function*() {
-  const fake = fakeStore()
+test.overFake("a probe that is interrupted leaves the circuit to the next", function*(fake) {
   fake.behave = () => ({ before: Effect.never })
-  yield* Effect.gen(function*() {
-    const get = (key: string) => counting().load.pipe(Cached.ttl(key, { ttl: "1 hour" }))
-    for (const key of ["a", "b", "c"]) yield* taking("1 second", get(key))
-    yield* TestClock.adjust("2 seconds")
-    const probing = yield* start(get("probe"))
-    yield* Fiber.interrupt(probing)
-    fake.behave = () => ({})
-    yield* get("d")
-    expect(fake.entries.size).toBe(1)
-  }).pipe(Effect.provide(over(fake)))
+
+  const get = (key: string) => counting().load.pipe(Cached.ttl(key, { ttl: "1 hour" }))
+  for (const key of ["a", "b", "c"]) yield* taking("1 second", get(key))
+  yield* TestClock.adjust("2 seconds")
+  const probing = yield* start(get("probe"))
+  yield* Fiber.interrupt(probing)
+  fake.behave = () => ({})
+  yield* get("d")
+  expect(fake.entries.size).toBe(1)
 })
 
 describe("an exclusive load whose result no caller will get", () => {
@@ -369,18 +365,17 @@ describe("an incident in which operations fail that are rarely asked", () => {
         return reason === undefined ? run : Effect.fail(new CacheError.StoreError({ store, operation, reason }))
       }
     }))
-    const layer = Layer.provide(CacheLayer.layer({ memory: false }), store)
-    const provide = <A, E, R>(self: Effect.Effect<A, E, R>) =>
-      self.pipe(Effect.provide(layer), Effect.provide(Logger.layer([logger])))
-    return { state, provide }
+    const layer = Layer.provideMerge(Layer.provide(CacheLayer.layer({ memory: false }), store), Logger.layer([logger]))
+    return { state, layer }
   }
+  const testIncidents = testWith(incidents, ({ layer }) => layer)
   let reads = 0
   const read = Effect.suspend(() => counting().load.pipe(Cached.ttl(`k${reads++}`, { ttl: "1 hour" })))
   const increment = Effect.exit(Cached.counter("visits").increment())
 
-  it.effect("ends with the first answer, and the next incident has a first and a last line too", () => {
-    const { provide, state } = incidents()
-    return Effect.gen(function*() {
+  testIncidents(
+    "ends with the first answer, and the next incident has a first and a last line too",
+    function*({ state }) {
       for (let outages = 0; outages < 2; outages++) {
         state.failing = () => "Unavailable"
         yield* increment
@@ -398,58 +393,49 @@ describe("an incident in which operations fail that are rarely asked", () => {
         "increment a counter",
         "answers again after 3s"
       ])
-    }).pipe(provide)
-  })
+    }
+  )
 
-  it.effect("lasts while an operation fails although others are answered", () => {
-    const { provide, state } = incidents()
-    return Effect.gen(function*() {
-      state.failing = (operation) => operation === "increment" ? "Unavailable" : undefined
-      for (let i = 0; i < 100; i++) {
-        yield* increment
-        yield* read
-        yield* TestClock.adjust("1 second")
-      }
-      // The first answer seems to end it: that the operation fails alone shows only when it fails again.
-      expect(state.lines).toEqual(["increment a counter", "answers again after 0", "increment a counter"])
-      state.failing = () => undefined
+  testIncidents("lasts while an operation fails although others are answered", function*({ state }) {
+    state.failing = (operation) => operation === "increment" ? "Unavailable" : undefined
+    for (let i = 0; i < 100; i++) {
       yield* increment
-      expect(state.lines.slice(3)).toEqual(["answers again after 1m 39s"])
-    }).pipe(provide)
-  })
-
-  it.effect("lasts while an operation is refused, for ten seconds after it was last asked", () => {
-    const { provide, state } = incidents()
-    return Effect.gen(function*() {
-      state.failing = (operation) => operation === "increment" ? "Full" : undefined
-      yield* increment
-      yield* TestClock.adjust("9 seconds")
-      yield* increment
-      yield* TestClock.adjust("9 seconds")
       yield* read
-      expect(state.lines).toEqual(["increment a counter"])
       yield* TestClock.adjust("1 second")
-      yield* read
-      expect(state.lines.slice(1)).toEqual(["answers again after 19s"])
-    }).pipe(provide)
+    }
+    // The first answer seems to end it: that the operation fails alone shows only when it fails again.
+    expect(state.lines).toEqual(["increment a counter", "answers again after 0", "increment a counter"])
+    state.failing = () => undefined
+    yield* increment
+    expect(state.lines.slice(3)).toEqual(["answers again after 1m 39s"])
   })
 
-  it.effect("has a second line when the store, which refused something, is away", () => {
-    const { provide, state } = incidents()
-    return Effect.gen(function*() {
-      state.failing = (operation) => operation === "increment" ? "Full" : undefined
-      yield* increment
-      yield* TestClock.adjust("2 seconds")
-      yield* read
-      expect(state.lines).toEqual(["increment a counter"])
-      state.failing = () => "Unavailable"
-      yield* read
-      yield* read
-      expect(state.lines.slice(1)).toEqual(["read an entry"])
-      state.failing = () => undefined
-      yield* read
-      expect(state.lines.slice(2)).toEqual(["answers again after 2s"])
-    }).pipe(provide)
+  testIncidents("lasts while an operation is refused, for ten seconds after it was last asked", function*({ state }) {
+    state.failing = (operation) => operation === "increment" ? "Full" : undefined
+    yield* increment
+    yield* TestClock.adjust("9 seconds")
+    yield* increment
+    yield* TestClock.adjust("9 seconds")
+    yield* read
+    expect(state.lines).toEqual(["increment a counter"])
+    yield* TestClock.adjust("1 second")
+    yield* read
+    expect(state.lines.slice(1)).toEqual(["answers again after 19s"])
+  })
+
+  testIncidents("has a second line when the store, which refused something, is away", function*({ state }) {
+    state.failing = (operation) => operation === "increment" ? "Full" : undefined
+    yield* increment
+    yield* TestClock.adjust("2 seconds")
+    yield* read
+    expect(state.lines).toEqual(["increment a counter"])
+    state.failing = () => "Unavailable"
+    yield* read
+    yield* read
+    expect(state.lines.slice(1)).toEqual(["read an entry"])
+    state.failing = () => undefined
+    yield* read
+    expect(state.lines.slice(2)).toEqual(["answers again after 2s"])
   })
 })
 
@@ -470,8 +456,7 @@ test("closing sends the store the lost invalidations within one store timeout, h
 
 test("CA-23 · a damaged entry is a miss, and one warning", function*() {
   const store = Store.makeSync({ name: "rotten", get: () => "damaged", set: () => undefined, remove: () => true })
-  const { counts, load } = counting()
-  const get = load.pipe(Cached.ttl("k", { ttl: "1 hour" }))
+  const { counts, get } = counting()
   const messages = yield* logged(Effect.andThen(get, get).pipe(Effect.provide(cacheOver(store, { memory: false }))))
   expect(counts.started).toBe(2)
   expect(messages.filter((message) => message.includes("damaged"))).toHaveLength(1)

@@ -84,66 +84,62 @@ describe.each(caches.filter(({ memory }) => memory))("a removal from memory is r
   })
 })
 
-describe("changes by other processes", () => {
-  it.effect("removes by their invalidations, and as unverified while untracked", () =>
-    Effect.gen(function*() {
-      const store = MemoryStore.make()
-      const changes: Array<Store.Change> = []
-      let isUntracked = false
-      const shared: Store.Store = {
-        ...store,
-        capabilities: { ...store.capabilities, shared: true },
-        changesUnsafe: () => {
-          if (isUntracked) throw new Error("untracked")
-          return changes.splice(0)
-        }
-      }
-      const test = Effect.gen(function*() {
-        const gone = yield* watch
-        yield* ttl("a", 1)
-        changes.push({ _tag: "Changed", id: "a" })
-        yield* TestClock.adjust("50 millis")
-        expect(yield* gone).toEqual([["a", "invalidated", 1]])
-        yield* ttl("b", 2)
-        isUntracked = true
-        for (let i = 0; i < 300; i++) {
-          yield* TestClock.adjust("50 millis")
-          yield* ttl("b", 3)
-        }
-        expect((yield* gone)[0]).toEqual(["b", "unverified", 2])
-      })
-      const cache = Layer.provide(CacheLayer.layer({ maxStaleness: "10 seconds" }), Layer.succeed(Store.Store, shared))
-      yield* within(cache, Effect.scoped(test))
-    }))
+testIn()("changes by other processes: removed by their invalidations, and as unverified while untracked", function*() {
+  const store = MemoryStore.make()
+  const changes: Array<Store.Change> = []
+  let isUntracked = false
+  const shared: Store.Store = {
+    ...store,
+    capabilities: { ...store.capabilities, shared: true },
+    changesUnsafe: () => {
+      if (isUntracked) throw new Error("untracked")
+      return changes.splice(0)
+    }
+  }
+  const test = Effect.gen(function*() {
+    const gone = yield* watch
+    yield* ttl("a", 1)
+    changes.push({ _tag: "Changed", id: "a" })
+    yield* TestClock.adjust("50 millis")
+    expect(yield* gone).toEqual([["a", "invalidated", 1]])
+    yield* ttl("b", 2)
+    isUntracked = true
+    for (let i = 0; i < 300; i++) {
+      yield* TestClock.adjust("50 millis")
+      yield* ttl("b", 3)
+    }
+    expect((yield* gone)[0]).toEqual(["b", "unverified", 2])
+  })
+  const cache = Layer.provide(CacheLayer.layer({ maxStaleness: "10 seconds" }), Layer.succeed(Store.Store, shared))
+  yield* within(cache, Effect.scoped(test))
 })
 
 describe("listeners", () => {
   const provided = Effect.provide(CacheLayer.memory())
 
-  it.effect("may fail or die: each cause is logged once, and the next one is called", () =>
-    Effect.gen(function*() {
-      const lines: Array<unknown> = []
-      const logged = Logger.layer([
-        Logger.make(({ cause, logLevel, message }) => void lines.push([logLevel, String(message), Cause.squash(cause)]))
-      ])
-      const told: Array<string> = []
-      const test = Effect.gen(function*() {
-        yield* Cached.onRemoval(({ id }) => {
-          told.push(id)
-          if (id === "a") throw new Error("thrown")
-          return id === "b" ? Effect.fail("mine") : Effect.die("worse")
-        })
-        for (const key of ["a", "b", "c", "d"]) yield* Cached.set(key, 1)
-        yield* Cached.clear
-        yield* settle
+  testIn()("may fail or die: each cause is logged once, and the next one is called", function*() {
+    const lines: Array<unknown> = []
+    const logged = Logger.layer([
+      Logger.make(({ cause, logLevel, message }) => void lines.push([logLevel, String(message), Cause.squash(cause)]))
+    ])
+    const told: Array<string> = []
+    const test = Effect.gen(function*() {
+      yield* Cached.onRemoval(({ id }) => {
+        told.push(id)
+        if (id === "a") throw new Error("thrown")
+        return id === "b" ? Effect.fail("mine") : Effect.die("worse")
       })
-      yield* Effect.scoped(test).pipe(provided, Effect.provide(logged))
-      expect(told).toEqual(["a", "b", "c", "d"])
-      const warning = (id: string) =>
-        `A callback of Cached.onRemoval failed for "${id}", and the next removals are handled as usual (see the ` +
-        "cause; logged once a key class or cause)"
-      expect(lines).toEqual([["Warn", warning("a"), new Error("thrown")], ["Warn", warning("b"), "mine"]])
-    }))
+      for (const key of ["a", "b", "c", "d"]) yield* Cached.set(key, 1)
+      yield* Cached.clear
+      yield* settle
+    })
+    yield* Effect.scoped(test).pipe(provided, Effect.provide(logged))
+    expect(told).toEqual(["a", "b", "c", "d"])
+    const warning = (id: string) =>
+      `A callback of Cached.onRemoval failed for "${id}", and the next removals are handled as usual (see the ` +
+      "cause; logged once a key class or cause)"
+    expect(lines).toEqual([["Warn", warning("a"), new Error("thrown")], ["Warn", warning("b"), "mine"]])
+  })
 
   testIn(CacheLayer.memory())("keeps no read waiting, and loses the oldest above 1024", function*() {
     const gate = yield* Deferred.make<void>()
@@ -181,17 +177,16 @@ describe("listeners", () => {
       expect(told).toEqual(["a", "b"])
     }).pipe(provided))
 
-  it.effect("is not called for the entries in memory when the cache closes", () =>
-    Effect.gen(function*() {
-      const cache = yield* Scope.make()
-      const context = yield* Layer.buildWithScope(CacheLayer.memory(), cache)
-      const told: Array<string> = []
-      const listening = Cached.onRemoval(({ id }) => Effect.sync(() => told.push(id)))
-      yield* Effect.provide(Effect.andThen(listening, Cached.set("a", 1)), context)
-      yield* Scope.close(cache, Exit.void)
-      yield* settle
-      expect(told).toEqual([])
-    }))
+  testIn()("is not called for the entries in memory when the cache closes", function*() {
+    const cache = yield* Scope.make()
+    const context = yield* Layer.buildWithScope(CacheLayer.memory(), cache)
+    const told: Array<string> = []
+    const listening = Cached.onRemoval(({ id }) => Effect.sync(() => told.push(id)))
+    yield* Effect.provide(Effect.andThen(listening, Cached.set("a", 1)), context)
+    yield* Scope.close(cache, Exit.void)
+    yield* settle
+    expect(told).toEqual([])
+  })
 })
 
 const test = testIn(Layer.merge(CacheLayer.memory(), Logger.layer([])))

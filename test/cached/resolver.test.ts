@@ -13,6 +13,13 @@ class GetUser extends CacheKey.Class<GetUser>()("GetUser", {
   error: Schema.String
 }) {}
 
+const hour = { ttl: "1 hour" } as const
+const key = (id: number) => new GetUser({ id })
+
+/** Requests made at once. */
+const asking = (users: ReturnType<typeof origin>["users"]) => (...ids: ReadonlyArray<number>) =>
+  Effect.forEach(ids, (id) => Effect.request(key(id), users), { concurrency: "unbounded" })
+
 /** A resolver that notes its batches, and answers with their number. */
 const origin = () => {
   const behaviour = { delay: 0, fails: [] as ReadonlyArray<number>, down: false, forgets: [] as ReadonlyArray<number> }
@@ -33,11 +40,9 @@ const origin = () => {
       return delay === 0 ? answers : Effect.delay(answers, delay)
     })
   )
-  return { behaviour, batches, resolver }
+  const users = Cached.resolver(resolver, hour)
+  return { behaviour, batches, resolver, users }
 }
-
-const hour = { ttl: "1 hour" } as const
-const key = (id: number) => new GetUser({ id })
 
 describe("Cached.resolver", () => {
   describe.each(caches)("over $name", (cache) => {
@@ -46,18 +51,15 @@ describe("Cached.resolver", () => {
     const test = testIn(layer)
 
     test("only what is missing reaches the resolver, each key once, across batches too", function*() {
-      const { batches, resolver } = origin()
-      const users = Cached.resolver(resolver, hour)
-      const get = (...ids: ReadonlyArray<number>) =>
-        Effect.forEach(ids, (id) => Effect.request(key(id), users), { concurrency: "unbounded" })
+      const { batches, users } = origin()
+      const get = asking(users)
       expect(yield* get(3, 1, 2, 1)).toEqual(["3#1", "1#1", "2#1", "1#1"])
       expect(yield* get(2, 4, 3)).toEqual(["2#1", "4#2", "3#1"])
       expect(batches).toEqual([[3, 1, 2], [4]])
     })
 
     test("one request's failure is its own, and is not stored", function*() {
-      const { batches, behaviour, resolver } = origin()
-      const users = Cached.resolver(resolver, hour)
+      const { batches, behaviour, users } = origin()
       const get = (id: number) => Effect.exit(Effect.request(key(id), users))
       behaviour.fails = [2]
       expect(yield* Effect.forEach([1, 2], get, { concurrency: "unbounded" }))
@@ -93,8 +95,7 @@ describe("Cached.resolver", () => {
     test("refreshAhead answers at once, and refreshes in one batch", function*() {
       const { batches, behaviour, resolver } = origin()
       const users = Cached.resolver(resolver, { strategy: "refreshAhead", ttl: "1 hour", refreshAfter: "1 minute" })
-      const get = (...ids: ReadonlyArray<number>) =>
-        Effect.forEach(ids, (id) => Effect.request(key(id), users), { concurrency: "unbounded" })
+      const get = asking(users)
       yield* get(1, 2)
       yield* TestClock.adjust("1 minute")
       behaviour.down = true
@@ -111,8 +112,7 @@ describe("Cached.resolver", () => {
     })
 
     test("a request that the resolver leaves without an answer dies alone, and is not stored", function*() {
-      const { behaviour, resolver } = origin()
-      const users = Cached.resolver(resolver, hour)
+      const { behaviour, users } = origin()
       behaviour.forgets = [2]
       const [one, two] = yield* Effect.forEach(
         [1, 2],
@@ -127,9 +127,9 @@ describe("Cached.resolver", () => {
     })
 
     test("shares loads and entries with single reads of the same keys", function*() {
-      const { batches, behaviour, resolver } = origin()
+      const { batches, behaviour, users } = origin()
       behaviour.delay = 1000
-      const users = Cached.resolver(resolver, hour)
+
       const user = Cached.fn(GetUser, ({ id }) => Effect.succeed(`single ${id}`), hour)
       const requested = yield* started(Effect.request(key(1), users))
       const joined = yield* started(user({ id: 1 }))
@@ -141,9 +141,9 @@ describe("Cached.resolver", () => {
     })
 
     test("one caller's interruption leaves the others their answers", function*() {
-      const { batches, behaviour, resolver } = origin()
+      const { batches, behaviour, users } = origin()
       behaviour.delay = 1000
-      const users = Cached.resolver(resolver, hour)
+
       const one = yield* start(Effect.request(key(1), users))
       const two = yield* started(Effect.request(key(2), users))
       yield* Fiber.interrupt(one)
@@ -153,39 +153,34 @@ describe("Cached.resolver", () => {
     })
   })
 
-  it.effect("can be run first, and used where there is no cache in the context", () =>
-    Effect.gen(function*() {
-      const { batches, resolver } = origin()
-      const scope = yield* Scope.make()
-      const context = yield* Layer.buildWithScope(CacheLayer.memory(), scope)
-      const users = yield* Effect.provide(Cached.resolver(resolver, hour), context)
-      expect(yield* Effect.request(key(1), users)).toBe("1#1")
-      expect(yield* Effect.request(key(1), users)).toBe("1#1")
-      expect(batches).toEqual([[1]])
-      yield* Scope.close(scope, Exit.void)
-      const closed = yield* Effect.exit(Effect.request(key(2), users))
-      expect(Exit.isFailure(closed) && Cause.squash(closed.cause)).toBeInstanceOf(CacheError.CacheClosed)
-      // An existing entry is still answered.
-      expect(yield* Effect.request(key(1), users)).toBe("1#1")
-    }))
+  testIn()("can be run first, and used where there is no cache in the context", function*() {
+    const { batches, resolver } = origin()
+    const scope = yield* Scope.make()
+    const context = yield* Layer.buildWithScope(CacheLayer.memory(), scope)
+    const users = yield* Effect.provide(Cached.resolver(resolver, hour), context)
+    expect(yield* Effect.request(key(1), users)).toBe("1#1")
+    expect(yield* Effect.request(key(1), users)).toBe("1#1")
+    expect(batches).toEqual([[1]])
+    yield* Scope.close(scope, Exit.void)
+    const closed = yield* Effect.exit(Effect.request(key(2), users))
+    expect(Exit.isFailure(closed) && Cause.squash(closed.cause)).toBeInstanceOf(CacheError.CacheClosed)
+    // An existing entry is still answered.
+    expect(yield* Effect.request(key(1), users)).toBe("1#1")
+  })
 
-  it.effect("each cache has its own", () =>
-    Effect.gen(function*() {
-      const { batches, resolver } = origin()
-      const users = Cached.resolver(resolver, hour)
-      const get = Effect.request(key(1), users)
-      const [a, b] = yield* Effect.all([Layer.build(CacheLayer.memory()), Layer.build(CacheLayer.memory())])
-      expect(yield* Effect.provide(get, Context.merge(a, a))).toBe("1#1")
-      expect(yield* Effect.provide(get, b)).toBe("1#2")
-      expect(yield* Effect.provide(get, a)).toBe("1#1")
-      expect(batches).toEqual([[1], [1]])
-    }).pipe(Effect.scoped))
+  testIn()("each cache has its own", function*() {
+    const { batches, users } = origin()
+    const get = Effect.request(key(1), users)
+    const [a, b] = yield* Effect.all([Layer.build(CacheLayer.memory()), Layer.build(CacheLayer.memory())])
+    expect(yield* Effect.provide(get, Context.merge(a, a))).toBe("1#1")
+    expect([yield* Effect.provide(get, b), yield* Effect.provide(get, a)]).toEqual(["1#2", "1#1"])
+    expect(batches).toEqual([[1], [1]])
+  })
 
   const test = testIn(CacheLayer.memory())
 
   test("each request has the policy of its own caller", function*() {
-    const { batches, resolver } = origin()
-    const users = Cached.resolver(resolver, hour)
+    const { batches, users } = origin()
     const get = (id: number) => Effect.request(key(id), users)
     yield* get(1)
     const both = Effect.all([get(1), CachePolicy.refresh(get(1)), CachePolicy.disable("set")(get(2))], {
@@ -202,8 +197,7 @@ describe("Cached.resolver", () => {
   it.effect("under CachePolicy.strict only the requests fail for which the store has failed", () =>
     overFake(function*(fake) {
       const fault = new CacheError.StoreError({ store: "fake", operation: "get", reason: "Unavailable" })
-      const { resolver } = origin()
-      const users = Cached.resolver(resolver, hour)
+      const { users } = origin()
       const get = (id: number) => Effect.request(key(id), users)
       yield* get(1)
       fake.behave = (operation) => operation === "get" ? { before: Effect.fail(fault) } : {}
@@ -267,8 +261,7 @@ describe("Cached.resolver", () => {
   })
 
   testIn(CacheLayer.disabled)("a disabled cache passes every request on", function*() {
-    const { batches, resolver } = origin()
-    const users = Cached.resolver(resolver, hour)
+    const { batches, users } = origin()
     yield* Effect.request(key(1), users)
     yield* Effect.request(key(1), users)
     expect(batches).toEqual([[1], [1]])

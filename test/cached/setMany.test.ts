@@ -8,7 +8,7 @@ import { TestClock } from "effect/testing"
 import { fakeStore, over, settle, start, taking } from "../support/caches.ts"
 import { warningsOf } from "../support/logged.ts"
 import { pluralOf } from "../support/pluralOf.ts"
-import { test } from "../support/tests.ts"
+import { test, testWith } from "../support/tests.ts"
 
 const rows = (count: number, tags: ReadonlyArray<string> = []) => ({
   ids: Array.from({ length: count }, (_, i) => `row:${i}`),
@@ -39,17 +39,16 @@ const watched = (fails: (ids: ReadonlyArray<string>) => StoreError["reason"] | u
   return { fake, calls, gate, layer: over({ layer: Layer.succeed(Store.Store, store) }, { memory: false }) }
 }
 
+const testWatched = testWith(() => watched(), ({ layer }) => layer)
+
 describe("AI-03 · Cached.setMany over a store", () => {
-  it.effect("asks once a wave for the markers and once to take its values", () => {
-    const { calls, fake, layer } = watched()
-    return Effect.gen(function*() {
-      yield* rows(600, ["a", "b"]).set()
-      expect(calls).toEqual([256, 256, 88].flatMap((size) => ["markers 2", `setMany ${size}`]))
-      expect(fake.entries.size).toBe(600)
-      expect((yield* Cached.getMany(["row:0", "row:599"])).map(Option.getOrUndefined)).toEqual([0, 599])
-      yield* Cached.invalidate({ tag: "b" })
-      expect(yield* Cached.getMany(["row:0", "row:599"])).toEqual([Option.none(), Option.none()])
-    }).pipe(Effect.provide(layer))
+  testWatched("asks once a wave for the markers and once to take its values", function*({ calls, fake }) {
+    yield* rows(600, ["a", "b"]).set()
+    expect(calls).toEqual([256, 256, 88].flatMap((size) => ["markers 2", `setMany ${size}`]))
+    expect(fake.entries.size).toBe(600)
+    expect((yield* Cached.getMany(["row:0", "row:599"])).map(Option.getOrUndefined)).toEqual([0, 599])
+    yield* Cached.invalidate({ tag: "b" })
+    expect(yield* Cached.getMany(["row:0", "row:599"])).toEqual([Option.none(), Option.none()])
   })
 
   it.effect("a refused value takes its older one with it, and all others are stored", () => {
@@ -123,21 +122,18 @@ describe("AI-03 · Cached.setMany over a store", () => {
     }).pipe(Effect.provide(over({ layer: Layer.succeed(Store.Store, store) }, { memory: false })))
   })
 
-  it.effect("a key that is invalidated while the wave waits stays invalidated", () => {
-    const { fake, gate, layer } = watched()
-    return Effect.gen(function*() {
-      const { set } = rows(10)
-      gate.closeUnsafe()
-      const setting = yield* start(rows(10, ["tag"]).set())
-      yield* Cached.invalidate("row:3")
-      gate.openUnsafe()
-      yield* Fiber.join(setting)
-      yield* settle
-      expect(Array.from(fake.entries.keys())).not.toContain("row:3")
-      expect(fake.entries.size).toBe(9)
-      yield* set()
-      expect(fake.entries.size).toBe(10)
-    }).pipe(Effect.provide(layer))
+  testWatched("a key that is invalidated while the wave waits stays invalidated", function*({ fake, gate }) {
+    const { set } = rows(10)
+    gate.closeUnsafe()
+    const setting = yield* start(rows(10, ["tag"]).set())
+    yield* Cached.invalidate("row:3")
+    gate.openUnsafe()
+    yield* Fiber.join(setting)
+    yield* settle
+    expect(Array.from(fake.entries.keys())).not.toContain("row:3")
+    expect(fake.entries.size).toBe(9)
+    yield* set()
+    expect(fake.entries.size).toBe(10)
   })
 
   it.effect("values of a store that fails are sent again as removals, and only their process reads them until then", () => {

@@ -185,8 +185,7 @@ describe.each([true, false])("a value that is set while the store is away, with 
     const { back, cut, lost, value, within } = yield* server({ memory })
     yield* within(set("old"))
     yield* cut("answer")
-    expect(yield* within(set("new"))).toBe(true)
-    expect(yield* within(get)).toBe("new")
+    expect([yield* within(set("new")), yield* within(get)]).toEqual([true, "new"])
     yield* back
     // Until it is known what the store has, and from then on.
     for (let i = 0; i < 40; i++) {
@@ -235,8 +234,7 @@ describe.each([true, false])("a value that is set while the store is away, with 
     }
     expect(yield* within(read)).toBe("new")
     yield* TestClock.adjust(100)
-    expect(yield* within(get)).toBe(undefined)
-    expect(yield* within(Effect.flip(read))).toBe("loaded")
+    expect([yield* within(get), yield* within(Effect.flip(read))]).toEqual([undefined, "loaded"])
   })
 
   test.each<Store.Change>([{ _tag: "Changed", id: "k" }, { _tag: "AllChanged" }, {

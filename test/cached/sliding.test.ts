@@ -12,7 +12,7 @@ import * as Looking from "../support/looking.ts"
 import { storeFrom } from "../support/storeFrom.ts"
 import { made } from "../support/strategies.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
-import { test, testIn } from "../support/tests.ts"
+import { test, testIn, testWith } from "../support/tests.ts"
 
 const idle = 10_000
 
@@ -197,6 +197,8 @@ describe("the store's view of reads", () => {
     return { touches, fake, store, layer: Layer.succeed(Store.Store, store) }
   }
 
+  const testTouching = testWith(touching, ({ layer }) => over({ layer }))
+
   test("is a touch for a tenth of idle at most, and what it knows is a tenth late at most", function*() {
     const { layer, store, touches } = touching()
     const get = sliding(counting().load)
@@ -212,20 +214,16 @@ describe("the store's view of reads", () => {
     expect(touches).toHaveLength(100)
   })
 
-  test("is no touch where reads can no longer move the end", function*() {
-    const { layer, touches } = touching()
+  testTouching("is no touch where reads can no longer move the end", function*({ touches }) {
     const get = sliding(counting().load, { ttl: idle })
-    yield* Effect.gen(function*() {
-      for (let i = 0; i < 50; i++) {
-        yield* get
-        yield* TestClock.adjust(idle / 100)
-      }
-    }).pipe(Effect.provide(over({ layer })))
+    for (let i = 0; i < 50; i++) {
+      yield* get
+      yield* TestClock.adjust(idle / 100)
+    }
     expect(touches).toEqual([])
   })
 
-  test("is nothing of what was invalidated softly, though it is served still", function*() {
-    const { layer, store, touches } = touching()
+  testTouching("is nothing of what was invalidated softly, though it is served still", function*({ store, touches }) {
     let up = true
     const eager: Strategy.Strategy = {
       name: "eager",
@@ -241,37 +239,32 @@ describe("the store's view of reads", () => {
     const get = Effect.suspend(() => up ? Effect.succeed(1) : Effect.fail("down")).pipe(
       Cached.withStrategy("k", { strategy: eager, tags: ["t"] })
     )
-    yield* Effect.gen(function*() {
-      yield* get
-      yield* Cached.invalidate({ tag: "t" }, { mode: "soft" })
-      up = false
-      yield* TestClock.adjust(idle / 2)
-      expect(yield* get).toBe(1)
-      expect((yield* store.get("k", [])).entry?.meta.expiresAt).toBe(idle)
-    }).pipe(Effect.provide(over({ layer })))
+    yield* get
+    yield* Cached.invalidate({ tag: "t" }, { mode: "soft" })
+    up = false
+    yield* TestClock.adjust(idle / 2)
+    expect(yield* get).toBe(1)
+    expect((yield* store.get("k", [])).entry?.meta.expiresAt).toBe(idle)
     expect(touches).toEqual([])
   })
 
-  test("may fail, hang or die: reads continue, and the next touch repairs it", function*() {
-    const { fake, layer, store } = touching()
+  testTouching("may fail, hang or die: reads continue, and the next touch repairs it", function*({ fake, store }) {
     const get = sliding(counting().load)
-    yield* Effect.gen(function*() {
-      yield* get
-      const ways = [
-        Effect.fail(new CacheError.StoreError({ store: "s", operation: "touch", reason: "Unavailable" })),
-        Effect.die("broken"),
-        Effect.never
-      ]
-      for (const way of ways) {
-        fake.behave = () => way
-        yield* TestClock.adjust(0.25 * idle)
-        expect(yield* get).toBe(1)
-      }
-      fake.behave = () => Effect.void
-      yield* TestClock.adjust(0.15 * idle)
+    yield* get
+    const ways = [
+      Effect.fail(new CacheError.StoreError({ store: "s", operation: "touch", reason: "Unavailable" })),
+      Effect.die("broken"),
+      Effect.never
+    ]
+    for (const way of ways) {
+      fake.behave = () => way
+      yield* TestClock.adjust(0.25 * idle)
       expect(yield* get).toBe(1)
-      expect((yield* Cached.stats).storeFailures).toBeGreaterThanOrEqual(3)
-    }).pipe(Effect.provide(over({ layer })))
+    }
+    fake.behave = () => Effect.void
+    yield* TestClock.adjust(0.15 * idle)
+    expect(yield* get).toBe(1)
+    expect((yield* Cached.stats).storeFailures).toBeGreaterThanOrEqual(3)
     expect((yield* store.get("k", [])).entry?.meta.expiresAt).toBe(1.9 * idle)
   })
 

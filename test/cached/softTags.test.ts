@@ -51,8 +51,7 @@ describe.each(caches)("soft tags over $name", (cache) => {
     ) {
       yield* Cached.set(berlin, 1, { ttl: "1 hour" })
       yield* invalidate
-      expect(yield* get(Effect.fail("down"))).toBe(1)
-      expect(yield* get(Effect.succeed(2))).toBe(2)
+      expect([yield* get(Effect.fail("down")), yield* get(Effect.succeed(2))]).toEqual([1, 2])
     }
   })
 
@@ -81,8 +80,7 @@ describe.each(caches)("soft tags over $name", (cache) => {
     yield* softTtl(Effect.succeed(1))
     yield* soften
     for (let i = 0; i < 10_001; i++) yield* Cached.invalidate({ tag: `other${i}` }, { mode: "soft" })
-    expect(yield* softTtl(down)).toBe(1)
-    expect(yield* softTtl(Effect.succeed(2))).toBe(2)
+    expect([yield* softTtl(down), yield* softTtl(Effect.succeed(2))]).toEqual([1, 2])
   })
 })
 
@@ -147,8 +145,7 @@ describe("soft tags while the store fails", () => {
   it.effect("an unacknowledged invalidation makes stale what the store has, and nothing else", () =>
     whileDown(function*(broken) {
       yield* soften
-      expect(yield* softTtl(down)).toBe(1)
-      expect(yield* softTtl(Effect.succeed(2))).toBe(2)
+      expect([yield* softTtl(down), yield* softTtl(Effect.succeed(2))]).toEqual([1, 2])
       broken.down = false
     }))
 
@@ -185,50 +182,46 @@ describe("soft tags across engines on one folder", () => {
 
   const two = Effect.flatMap(tempDirectory, (directory) => Effect.all([engine(directory), engine(directory)]))
 
-  it.effect("an entry that one marks as stale while the other loads is stale from its birth", () =>
-    Effect.gen(function*() {
-      const [one, other] = yield* two
-      const { load } = counting(1000)
-      const loading = yield* start(softTtl(load).pipe(Effect.provide(other)))
-      yield* TestClock.adjust("500 millis")
-      yield* soften.pipe(Effect.provide(one))
-      yield* TestClock.adjust("500 millis")
-      expect(yield* Fiber.join(loading)).toBe(1)
-      for (const context of [one, other]) {
-        const entry = Option.getOrThrow(yield* Cached.getEntry("k").pipe(Effect.provide(context)))
-        expect([entry.value, entry.softExpiresAt]).toEqual([1, -Infinity])
-      }
-      expect(yield* softTtl(Effect.succeed(2)).pipe(Effect.provide(one))).toBe(2)
-    }))
+  testIn()("an entry that one marks as stale while the other loads is stale from its birth", function*() {
+    const [one, other] = yield* two
+    const { load } = counting(1000)
+    const loading = yield* start(softTtl(load).pipe(Effect.provide(other)))
+    yield* TestClock.adjust("500 millis")
+    yield* soften.pipe(Effect.provide(one))
+    yield* TestClock.adjust("500 millis")
+    expect(yield* Fiber.join(loading)).toBe(1)
+    for (const context of [one, other]) {
+      const entry = Option.getOrThrow(yield* Cached.getEntry("k").pipe(Effect.provide(context)))
+      expect([entry.value, entry.softExpiresAt]).toEqual([1, -Infinity])
+    }
+    expect(yield* softTtl(Effect.succeed(2)).pipe(Effect.provide(one))).toBe(2)
+  })
 
-  it.effect("after a pause the first to ask finds what the other has marked as stale meanwhile", () =>
-    Effect.gen(function*() {
-      const [one, other] = yield* two
-      yield* softTtl(Effect.succeed(1)).pipe(Effect.provide(one))
-      yield* soften.pipe(Effect.provide(one))
-      expect(yield* Cached.getOption("k").pipe(Effect.provide(other))).toEqual(Option.some(1))
-    }))
+  testIn()("after a pause the first to ask finds what the other has marked as stale meanwhile", function*() {
+    const [one, other] = yield* two
+    yield* softTtl(Effect.succeed(1)).pipe(Effect.provide(one))
+    yield* soften.pipe(Effect.provide(one))
+    expect(yield* Cached.getOption("k").pipe(Effect.provide(other))).toEqual(Option.some(1))
+  })
 
-  it.effect("after a pause what is put in outlives what the other has invalidated before", () =>
-    Effect.gen(function*() {
-      const [one, other] = yield* two
-      yield* Cached.set("first", 1).pipe(Effect.provide(other))
-      yield* TestClock.adjust("1 minute")
-      yield* harden.pipe(Effect.provide(one))
-      yield* Cached.set("k", 1, { tags: ["t"] }).pipe(Effect.provide(other))
-      for (const context of [one, other]) {
-        expect(yield* Cached.getOption("k").pipe(Effect.provide(context))).toEqual(Option.some(1))
-      }
-    }))
+  testIn()("after a pause what is put in outlives what the other has invalidated before", function*() {
+    const [one, other] = yield* two
+    yield* Cached.set("first", 1).pipe(Effect.provide(other))
+    yield* TestClock.adjust("1 minute")
+    yield* harden.pipe(Effect.provide(one))
+    yield* Cached.set("k", 1, { tags: ["t"] }).pipe(Effect.provide(other))
+    for (const context of [one, other]) {
+      expect(yield* Cached.getOption("k").pipe(Effect.provide(context))).toEqual(Option.some(1))
+    }
+  })
 
-  it.effect("a restart forgets neither the value nor that it is stale", () =>
-    Effect.gen(function*() {
-      const directory = yield* tempDirectory
-      const run = <A, E>(effect: Effect.Effect<A, E, Caching.Caching>) =>
-        Effect.scoped(Effect.flatMap(engine(directory), (context) => Effect.provide(effect, context)))
-      yield* run(softTtl(Effect.succeed(1)))
-      yield* run(soften)
-      expect(yield* run(softTtl(down))).toBe(1)
-      expect(yield* run(Cached.ttl(Effect.succeed(2), "k", options))).toBe(2)
-    }))
+  testIn()("a restart forgets neither the value nor that it is stale", function*() {
+    const directory = yield* tempDirectory
+    const run = <A, E>(effect: Effect.Effect<A, E, Caching.Caching>) =>
+      Effect.scoped(Effect.flatMap(engine(directory), (context) => Effect.provide(effect, context)))
+    yield* run(softTtl(Effect.succeed(1)))
+    yield* run(soften)
+    expect(yield* run(softTtl(down))).toBe(1)
+    expect(yield* run(Cached.ttl(Effect.succeed(2), "k", options))).toBe(2)
+  })
 })

@@ -102,33 +102,29 @@ describe.each(contexts.map(([name, provide]) => ({ name, provide })))("with $nam
   })
 })
 
-describe("a store that fails after the commit", () => {
-  test("fails no caller, also under strict; the invalidation is sent again", function*() {
-    const { inTransaction } = yield* users
-    const fake = fakeStore()
-    yield* Effect.gen(function*() {
-      yield* Cached.set("k", 1)
-      fake.behave = (operation) =>
-        operation === "remove"
-          ? { before: Effect.fail(new CacheError.StoreError({ store: "fake", operation, reason: "Unavailable" })) }
-          : {}
-      const write = Effect.succeed("written").pipe(Cached.invalidateAfter("k"))
-      expect(yield* CachePolicy.strict(inTransaction(write))).toBe("written")
-      expect([yield* Cached.has("k"), fake.entries.size]).toEqual([false, 1])
-      fake.behave = () => ({})
-      yield* TestClock.adjust("2 seconds")
-      expect(fake.entries.size).toBe(0)
-    }).pipe(Effect.provide(over(fake)))
-  })
+test("a store that fails after the commit fails no caller, also under strict; the invalidation is sent again", function*() {
+  const { inTransaction } = yield* users
+  const fake = fakeStore()
+  yield* Effect.gen(function*() {
+    yield* Cached.set("k", 1)
+    fake.behave = (operation) =>
+      operation === "remove"
+        ? { before: Effect.fail(new CacheError.StoreError({ store: "fake", operation, reason: "Unavailable" })) }
+        : {}
+    const write = Effect.succeed("written").pipe(Cached.invalidateAfter("k"))
+    expect(yield* CachePolicy.strict(inTransaction(write))).toBe("written")
+    expect([yield* Cached.has("k"), fake.entries.size]).toEqual([false, 1])
+    fake.behave = () => ({})
+    yield* TestClock.adjust("2 seconds")
+    expect(fake.entries.size).toBe(0)
+  }).pipe(Effect.provide(over(fake)))
 })
 
-describe("around a transaction", () => {
-  testIn(CacheLayer.memory())("invalidateAfter acts after the commit too", function*() {
-    const { get, inTransaction, sql } = yield* users
-    yield* get
-    yield* inTransaction(sql`UPDATE users SET name = 'Grace'`).pipe(Cached.invalidateAfter("user:1"))
-    expect(yield* get).toBe("Grace")
-  })
+testIn(CacheLayer.memory())("around a transaction, invalidateAfter acts after the commit too", function*() {
+  const { get, inTransaction, sql } = yield* users
+  yield* get
+  yield* inTransaction(sql`UPDATE users SET name = 'Grace'`).pipe(Cached.invalidateAfter("user:1"))
+  expect(yield* get).toBe("Grace")
 })
 
 describe("a transaction that does not say when it is committed", () => {

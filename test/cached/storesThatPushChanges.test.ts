@@ -6,6 +6,7 @@ import { type CacheEntry, Store } from "effect-cached/adapters"
 import { StoreError } from "effect-cached/CacheError"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
+import { settle, start } from "../support/caches.ts"
 import { test } from "../support/tests.ts"
 
 type Pushed = Store.Change | "fail" | "end"
@@ -45,7 +46,7 @@ const pushing = () => {
       Effect.sync(() => {
         for (const change of changes) Queue.offerUnsafe(queues.at(-1)!, change)
       }),
-      Effect.forEach(Array.from({ length: 20 }), () => Effect.yieldNow, { discard: true })
+      settle
     )
   const build = (options?: CacheLayer.LayerOptions) =>
     Effect.map(
@@ -145,10 +146,10 @@ describe("a store that pushes changes is followed", () => {
     const { storage, within } = yield* following()
     const read = (value: number) =>
       within(Effect.delay(Effect.succeed(value), 100).pipe(Cached.ttl("a", { ttl: "1 hour" })))
-    const first = yield* Effect.forkChild(read(1), { startImmediately: true })
+    const first = yield* start(read(1))
     yield* TestClock.adjust(10)
     yield* storage.push({ _tag: "ManyChanged", mayBe: (id) => id === "a" })
-    const second = yield* Effect.forkChild(read(2), { startImmediately: true })
+    const second = yield* start(read(2))
     yield* TestClock.adjust(200)
     expect([yield* Fiber.join(first), yield* Fiber.join(second)]).toEqual([1, 2])
   })
@@ -168,7 +169,7 @@ describe("a store that pushes changes is followed", () => {
     const { storage, within } = yield* following()
     let n = 0
     const slow = Effect.sync(() => ++n).pipe(Effect.delay("1 second"), Cached.ttl("k", { ttl: "1 hour" }))
-    const reading = yield* Effect.forkChild(within(slow), { startImmediately: true })
+    const reading = yield* start(within(slow))
     yield* storage.push({ _tag: "Changed", id: "k" })
     yield* TestClock.adjust("1 second")
     expect(reading.pollUnsafe()).toMatchObject({ _tag: "Success", value: 1 })
@@ -194,15 +195,14 @@ describe("a write whose tag is invalidated before the store has answered", () =>
       changes: Stream.fromQueue(queue),
       markers: (tags) => Effect.delay(memory.markers(tags), 10)
     }
-    const push = (change: Store.Change) =>
-      Effect.andThen(Queue.offer(queue, change), Effect.forEach(Array.from({ length: 20 }), () => Effect.yieldNow))
+    const push = (change: Store.Change) => Effect.andThen(Queue.offer(queue, change), settle)
     const context = yield* Layer.build(Layer.provide(CacheLayer.layer(), Layer.succeed(Store.Store, store)))
     return yield* Effect.gen(function*() {
       yield* push(coherent)
-      const writing = yield* Effect.forkChild(write, { startImmediately: true })
+      const writing = yield* start(write)
       yield* TestClock.adjust(5)
-      yield* Effect.forkChild(meanwhile(push), { startImmediately: true })
-      yield* Effect.forEach(Array.from({ length: 20 }), () => Effect.yieldNow)
+      yield* start(meanwhile(push))
+      yield* settle
       yield* TestClock.adjust(20)
       expect(writing.pollUnsafe()?._tag).toBe("Success")
       return yield* Cached.getOption("k")
@@ -264,7 +264,7 @@ describe("while it cannot be followed", () => {
     const count = { loads: 0 }
     const load = Effect.delay(Effect.sync(() => ++count.loads), "1 second")
     const slow = load.pipe(Cached.ttl("k", { ttl: "1 hour" }))
-    const first = yield* Effect.forkChild(within(slow), { startImmediately: true })
+    const first = yield* start(within(slow))
     return { count, first, slow, storage, within }
   })
 
@@ -288,7 +288,7 @@ describe("while it cannot be followed", () => {
     const { set } = storage.entries
     storage.entries.set = () => storage.entries
     yield* storage.push(coherent)
-    const second = yield* Effect.forkChild(within(slow), { startImmediately: true })
+    const second = yield* start(within(slow))
     yield* TestClock.adjust("1 second")
     storage.entries.set = set
     expect([first.pollUnsafe(), second.pollUnsafe()]).toMatchObject([{ value: 1 }, undefined])
@@ -300,7 +300,7 @@ describe("while it cannot be followed", () => {
   test("a load that began before Coherent continues for a reader that joins it later and reads again at its end", function*() {
     const { count, first, slow, storage, within } = yield* loadingBefore
     yield* storage.push(coherent)
-    const second = yield* Effect.forkChild(within(slow), { startImmediately: true })
+    const second = yield* start(within(slow))
     yield* Fiber.interrupt(first)
     const { gets } = storage.counts
     yield* TestClock.adjust("1 second")
@@ -317,10 +317,10 @@ describe("while it cannot be followed", () => {
       Cached.ttl("k", { ttl: "1 hour" }),
       Effect.exit
     )
-    yield* Effect.forkChild(within(failing), { startImmediately: true })
+    yield* start(within(failing))
     yield* storage.push(coherent)
     const reading = Effect.all([failing, CachePolicy.disable("set")(failing)], { concurrency: 2 })
-    const others = yield* Effect.forkChild(within(reading), { startImmediately: true })
+    const others = yield* start(within(reading))
     yield* TestClock.adjust("1 second")
     expect(others.pollUnsafe()).toMatchObject({ value: [Exit.fail(1), Exit.fail(1)] })
   })
@@ -390,14 +390,12 @@ describe("while it cannot be followed", () => {
   })
 })
 
-describe("closing", () => {
-  test("ends the listening", function*() {
-    const storage = pushing()
-    yield* Effect.scoped(Effect.andThen(storage.build(), Effect.yieldNow))
-    yield* storage.push("fail")
-    yield* TestClock.adjust("1 hour")
-    expect(storage.counts.listened).toBe(1)
-  })
+test("closing ends the listening", function*() {
+  const storage = pushing()
+  yield* Effect.scoped(Effect.andThen(storage.build(), Effect.yieldNow))
+  yield* storage.push("fail")
+  yield* TestClock.adjust("1 hour")
+  expect(storage.counts.listened).toBe(1)
 })
 
 describe("a store that says Coherent and ends at once", () => {
@@ -425,10 +423,7 @@ describe("a store that says Coherent and ends at once", () => {
   })
 })
 
-/** How often a program is warned while each `pause` another of these is pushed. */
-const warningsWhile = (pushed: ReadonlyArray<Pushed>, pause: string, times: number) =>
-  Effect.map(logsWhile(pushed, pause, times), ({ warnings }) => warnings)
-
+/** What a program is told while each `pause` another of these is pushed. */
 const logsWhile = (pushed: ReadonlyArray<Pushed>, pause: string, times: number) =>
   Effect.gen(function*() {
     const storage = pushing()
@@ -444,8 +439,19 @@ const logsWhile = (pushed: ReadonlyArray<Pushed>, pause: string, times: number) 
   })
 
 describe("an incident is warned of once", () => {
-  test("a store that could never be followed", function*() {
-    expect(yield* warningsWhile(["fail"], "1 minute", 10)).toHaveLength(1)
+  const why = new StoreError({ store: "pushing", operation: "listen", reason: "Denied" })
+  const incidents: ReadonlyArray<readonly [string, ReadonlyArray<Pushed>, string, number, ReadonlyArray<string>]> = [
+    ["a store that could never be followed", ["fail"], "1 minute", 10, ["followed"]],
+    ["a stream that is coherent again and again", [coherent, coherent, coherent, "end"], "20 seconds", 8, ["", ""]],
+    ["one that says again and again that it misses some", [{ _tag: "Partial", why }], "1 minute", 10, [
+      "cannot all be"
+    ]],
+    ["a stream that never begins", [{ _tag: "AllChanged" }], "1 minute", 10, ["do not arrive"]]
+  ]
+
+  test.each(incidents)("%s", function*([, pushed, pause, times, said]) {
+    const { warnings } = yield* logsWhile(pushed, pause, times)
+    expect(warnings).toEqual(said.map((part) => expect.stringContaining(part)))
   })
 
   test("a stream that begins and ends all the time", function*() {
@@ -460,26 +466,6 @@ describe("an incident is warned of once", () => {
     const { ends, warnings } = yield* logsWhile([coherent, "end"], "1 minute", 10)
     // After the last one nothing begins any longer.
     expect([warnings.length, ends.length]).toEqual([5, 4])
-  })
-
-  test("a stream that is coherent again and again is followed since the first time", function*() {
-    expect(yield* warningsWhile([coherent, coherent, coherent, "end"], "20 seconds", 8)).toHaveLength(2)
-  })
-
-  test("a stream that misses some changes, and says so again and again", function*() {
-    const partial = {
-      _tag: "Partial",
-      why: new StoreError({ store: "pushing", operation: "listen", reason: "Denied" })
-    } as const
-    const [warning, ...more] = yield* warningsWhile([partial, partial], "1 minute", 10)
-    expect(warning).toContain("cannot all be followed")
-    expect(more).toEqual([])
-  })
-
-  test("a stream that never begins", function*() {
-    const [warning, ...more] = yield* warningsWhile([{ _tag: "AllChanged" }], "1 minute", 10)
-    expect(warning).toContain("do not arrive")
-    expect(more).toEqual([])
   })
 })
 

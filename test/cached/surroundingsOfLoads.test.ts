@@ -32,8 +32,7 @@ describe.each(caches)("over $name", (cache) => {
     })
 
     test("is read past the cache, in both directions: no caller is served a value that may be rolled back", function*() {
-      const { counts, load } = counting()
-      const get = load.pipe(Cached.ttl("k", { ttl: "1 hour" }))
+      const { counts, get } = counting()
       const inside = [get, CachePolicy.refresh(get), CachePolicy.disable("get")(get), CachePolicy.disable("set")(get)]
       expect(yield* Effect.forEach(inside, (run) => inTransaction(run))).toEqual([1, 2, 3, 4])
       expect(yield* Cached.has("k")).toBe(false)
@@ -133,8 +132,7 @@ describe.each(caches)("over $name", (cache) => {
     })
 
     test("where nothing is stored, readers wait for it", function*() {
-      const { counts, load } = counting(1000)
-      const get = load.pipe(Cached.ttl("k", { ttl: "1 hour" }))
+      const { counts, get } = counting(1000)
       const both = [yield* start(CachePolicy.refresh(get)), yield* start(get)]
       yield* TestClock.adjust("1 second")
       expect(both.map(ended)).toEqual([Exit.succeed(1), Exit.succeed(1)])

@@ -38,9 +38,7 @@ for (const [turn, [name, tap]] of Object.entries(taps).entries()) {
   for (const [at, [storeName, make]] of Object.entries(stores).entries()) {
     describe(`the laws of stores hold for ${storeName} behind ${name} (CA-21)`, () => {
       const laws = storeLaws<unknown>(Effect.flatMap(make, (store: Store.Store) => over(store, tap)))
-      for (const law of thirdOf(laws, turn + at)) {
-        it.effect(law.name, () => withTimePassing(law.run))
-      }
+      for (const law of thirdOf(laws, turn + at)) it.effect(law.name, () => withTimePassing(law.run))
     })
   }
 }

@@ -1,10 +1,9 @@
 /** `Cached.touch` gives an entry another lifetime. */
 import { describe, expect } from "@effect/vitest"
-import { Effect, Fiber, Layer, Option, Schema } from "effect"
-import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy } from "effect-cached"
+import { Effect, Fiber, Option, Schema } from "effect"
+import { Cached, CacheError, CacheKey, CachePolicy } from "effect-cached"
 import { TestClock } from "effect/testing"
 import { caches, counting, started } from "../support/caches.ts"
-import { tempDirectory } from "../support/tempDirectory.ts"
 import { test, testIn } from "../support/tests.ts"
 
 class Report extends CacheKey.Class<Report>()("Report", {
@@ -18,31 +17,11 @@ const berlin = new Report({ city: "Berlin" })
 
 const unavailable = new CacheError.StoreError({ store: "fake", operation: "any", reason: "Unavailable" })
 
-const engine = (directory: string) => Layer.build(Layer.fresh(CacheLayer.disk({ directory })))
-
 describe.each(caches)("touch, over $name", (cache) => {
   const test = testIn(cache.layer())
 
-  test("gives what is there another lifetime, from now on", function*() {
-    yield* Cached.set("k", 1, { ttl: "1 hour" })
-    yield* TestClock.adjust("30 minutes")
-    expect(yield* Cached.touch("k", "1 hour")).toBe(true)
-    yield* TestClock.adjust("59 minutes")
-    expect(yield* Cached.getOption("k")).toEqual(Option.some(1))
-    yield* TestClock.adjust("1 minute")
-    expect(yield* Cached.has("k")).toBe(false)
-  })
-
-  test("a shorter one too", function*() {
-    yield* Cached.set("k", 1)
-    expect(yield* Cached.touch("k", "1 minute")).toBe(true)
-    yield* TestClock.adjust("1 minute")
-    expect(yield* Cached.has("k")).toBe(false)
-  })
-
   test("AI-07 · false where nothing is: absent, expired, gone by a tag, being loaded", function*() {
-    expect(yield* Cached.touch("k", "1 hour")).toBe(false)
-    expect(yield* Cached.touch("k", 0)).toBe(false)
+    expect([yield* Cached.touch("k", "1 hour"), yield* Cached.touch("k", 0)]).toEqual([false, false])
     yield* Cached.set("k", 1, { ttl: "1 minute" })
     yield* TestClock.adjust("1 minute")
     expect(yield* Cached.touch("k", "1 hour")).toBe(false)
@@ -104,19 +83,4 @@ describe("touch, while the store fails", () => {
     expect(yield* Cached.has("k")).toBe(false)
     expect(fake.entries.get("k")?.meta.expiresAt).toBe(3_600_000)
   })
-})
-
-test("touch reaches the copy of another engine on the folder", function*() {
-  const directory = yield* tempDirectory
-  const [one, other] = [yield* engine(directory), yield* engine(directory)]
-  yield* Cached.set("k", 1, { ttl: "1 hour" }).pipe(Effect.provide(one))
-  expect(yield* Cached.has("k").pipe(Effect.provide(other))).toBe(true)
-  expect(yield* Cached.touch("k", "1 minute").pipe(Effect.provide(one))).toBe(true)
-  yield* TestClock.adjust("1 minute")
-  expect(yield* Cached.has("k").pipe(Effect.provide(other))).toBe(false)
-  yield* Cached.set("k", 1, { ttl: "1 hour" }).pipe(Effect.provide(one))
-  // Not in its memory.
-  expect(yield* Cached.touch("k", "3 hours").pipe(Effect.provide(other))).toBe(true)
-  yield* TestClock.adjust("2 hours")
-  expect(yield* Cached.has("k").pipe(Effect.provide(one))).toBe(true)
 })

@@ -280,38 +280,36 @@ describe("the span around a read", () => {
   })
 })
 
-describe("steps of a load", () => {
-  test("are children of its span, also those before the load, and none where the store has the entry", function*() {
-    const { spans, tracer } = tracing()
-    const fake = fakeStore()
-    fake.behave = () => ({ before: Effect.sleep(10) })
-    const test = Effect.gen(function*() {
-      const { load } = traced()
-      const reader = yield* start(Effect.withSpan(ttl(load), "reader"))
-      for (let i = 0; i < 30; i++) yield* Effect.andThen(TestClock.adjust(10), settle)
-      yield* Fiber.join(reader)
-    })
-    yield* Effect.withTracer(Effect.provide(test, over(fake)), tracer)
-    const own = spans.find((span) => span.name === "effect-cached.load")!
-    const steps = spans.filter((span) => Option.getOrUndefined(span.parent) === own)
-    expect(steps.map((span) => span.name)).toEqual([
-      "effect-cached.get",
-      "effect-cached.acquire",
-      "effect-cached.commit"
-    ])
-    for (const { attributes, status } of steps) {
-      expect(attributes.get("cache.result")).toBe("success")
-      expect(status._tag === "Ended" && status.endTime - status.startTime).toBe(10_000_000n)
-    }
-    const again = tracing()
-    const found = Effect.gen(function*() {
-      const reader = yield* start(Effect.withSpan(ttl(Effect.succeed("new")), "reader"))
-      for (let i = 0; i < 10; i++) yield* Effect.andThen(TestClock.adjust(10), settle)
-      yield* Fiber.join(reader)
-    })
-    yield* Effect.withTracer(Effect.provide(found, over(fake)), again.tracer)
-    expect(again.spans.map((span) => span.name)).toEqual(["reader"])
+test("steps of a load are children of its span, also those before the load, and none where the store has the entry", function*() {
+  const { spans, tracer } = tracing()
+  const fake = fakeStore()
+  fake.behave = () => ({ before: Effect.sleep(10) })
+  const test = Effect.gen(function*() {
+    const { load } = traced()
+    const reader = yield* start(Effect.withSpan(ttl(load), "reader"))
+    for (let i = 0; i < 30; i++) yield* Effect.andThen(TestClock.adjust(10), settle)
+    yield* Fiber.join(reader)
   })
+  yield* Effect.withTracer(Effect.provide(test, over(fake)), tracer)
+  const own = spans.find((span) => span.name === "effect-cached.load")!
+  const steps = spans.filter((span) => Option.getOrUndefined(span.parent) === own)
+  expect(steps.map((span) => span.name)).toEqual([
+    "effect-cached.get",
+    "effect-cached.acquire",
+    "effect-cached.commit"
+  ])
+  for (const { attributes, status } of steps) {
+    expect(attributes.get("cache.result")).toBe("success")
+    expect(status._tag === "Ended" && status.endTime - status.startTime).toBe(10_000_000n)
+  }
+  const again = tracing()
+  const found = Effect.gen(function*() {
+    const reader = yield* start(Effect.withSpan(ttl(Effect.succeed("new")), "reader"))
+    for (let i = 0; i < 10; i++) yield* Effect.andThen(TestClock.adjust(10), settle)
+    yield* Fiber.join(reader)
+  })
+  yield* Effect.withTracer(Effect.provide(found, over(fake)), again.tracer)
+  expect(again.spans.map((span) => span.name)).toEqual(["reader"])
 })
 
 describe("Cached.traceReads", () => {

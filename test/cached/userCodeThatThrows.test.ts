@@ -30,6 +30,12 @@ const defectOf = (exit: Exit.Exit<unknown, unknown> | "still waiting"): unknown 
   return reason?.defect
 }
 
+/** What listens to the cache, and what runs an effect of a listener. */
+const listening = Effect.all({
+  services: Effect.context<Caching.Caching>(),
+  caching: Effect.map(Caching.Caching, listenersOf)
+})
+
 /** Runs a test over a cache, and gives it the warnings that the cache has logged until now. */
 const warned = <Step extends Effect.Effect<any, any, Caching.Caching>, A>(
   layer: ReturnType<Cache["layer"]>,
@@ -73,23 +79,20 @@ describe.each(caches)("over $name", (cache) => {
   describe("a decide", () => {
     const broken: Strategy.Strategy = { ...hour, decide: throwing }
 
-    test.each(["first", "last"])(
-      "that throws, of the caller that comes %s, is its own defect",
-      function*(place) {
-        yield* Cached.set("k", "stored")
-        const { counts, load } = counting()
-        const bad = load.pipe(Cached.withStrategy("k", { strategy: broken }))
-        const good = load.pipe(Cached.withStrategy("k", { strategy: hour }))
-        const readers = yield* Effect.forEach(place === "first" ? [bad, good, good] : [good, good, bad], start)
-        yield* settle
-        const exits = readers.map(ended)
-        const bads = place === "first" ? exits.splice(0, 1) : exits.splice(2, 1)
-        expect(bads.map(defectOf)).toEqual([mistake])
-        expect(exits).toEqual([Exit.succeed("stored"), Exit.succeed("stored")])
-        expect(counts.started).toBe(0)
-        expect(yield* good).toBe("stored")
-      }
-    )
+    test.each(["first", "last"])("that throws, of the caller that comes %s, is its own defect", function*(place) {
+      yield* Cached.set("k", "stored")
+      const { counts, load } = counting()
+      const bad = load.pipe(Cached.withStrategy("k", { strategy: broken }))
+      const good = load.pipe(Cached.withStrategy("k", { strategy: hour }))
+      const readers = yield* Effect.forEach(place === "first" ? [bad, good, good] : [good, good, bad], start)
+      yield* settle
+      const exits = readers.map(ended)
+      const bads = place === "first" ? exits.splice(0, 1) : exits.splice(2, 1)
+      expect(bads.map(defectOf)).toEqual([mistake])
+      expect(exits).toEqual([Exit.succeed("stored"), Exit.succeed("stored")])
+      expect(counts.started).toBe(0)
+      expect(yield* good).toBe("stored")
+    })
 
     test("that all share is a defect of each, and no read lasts for ever", function*() {
       yield* Cached.set("k", "stored")
@@ -99,19 +102,16 @@ describe.each(caches)("over $name", (cache) => {
       expect(readers.map((reader) => defectOf(ended(reader)))).toEqual([mistake, mistake, mistake])
     })
 
-    test.each<unknown>(["Keep", undefined, null, 5, Promise.resolve("Serve")])(
-      "that answers %s",
-      function*(answer) {
-        yield* Cached.set("k", "stored")
-        const strategy: Strategy.Strategy = { ...hour, name: "mine", decide: () => answer as never }
-        const exit = yield* Effect.exit(Effect.succeed("loaded").pipe(Cached.withStrategy("k", { strategy })))
-        const defect = defectOf(exit)
-        expect(defect).toBeInstanceOf(CacheError.CacheConfigError)
-        expect((defect as Error).message).toMatch(
-          /^The strategy "mine" decided .*: decide must return one of "Serve", /
-        )
-      }
-    )
+    test.each<unknown>(["Keep", undefined, null, 5, Promise.resolve("Serve")])("that answers %s", function*(answer) {
+      yield* Cached.set("k", "stored")
+      const strategy: Strategy.Strategy = { ...hour, name: "mine", decide: () => answer as never }
+      const exit = yield* Effect.exit(Effect.succeed("loaded").pipe(Cached.withStrategy("k", { strategy })))
+      const defect = defectOf(exit)
+      expect(defect).toBeInstanceOf(CacheError.CacheConfigError)
+      expect((defect as Error).message).toMatch(
+        /^The strategy "mine" decided .*: decide must return one of "Serve", /
+      )
+    })
 
     test("that throws when a soft timeout has passed: the others get the stale value", function*() {
       yield* Cached.set("k", "stale")
@@ -356,24 +356,21 @@ describe.each(caches)("over $name", (cache) => {
   })
 
   describe("a copy", () => {
-    test.each(["structured", "a function"])(
-      "of one of many that fails is the answer of that key: %s",
-      function*(form) {
-        const isBad = (value: unknown) => typeof value === "function"
-        const copy = form === "structured"
-          ? "structured" as const
-          : (value: unknown) => isBad(value) ? throwing() : value
-        const { read } = many({ copy }, (id) => id === 2 ? () => 2 : `user ${id}`)
-        for (let i = 0; i < 2; i++) {
-          const exits = yield* read(1, 2, 3)
-          expect(exits[0]).toEqual(Exit.succeed("user 1"))
-          expect(exits[2]).toEqual(Exit.succeed("user 3"))
-          const defect = defectOf(exits[1]!)
-          if (form === "structured") expect(defect).toBeInstanceOf(CacheError.CacheConfigError)
-          else expect(defect).toBe(mistake)
-        }
+    test.each(["structured", "a function"])("of one of many that fails is the answer of that key: %s", function*(form) {
+      const isBad = (value: unknown) => typeof value === "function"
+      const copy = form === "structured"
+        ? "structured" as const
+        : (value: unknown) => isBad(value) ? throwing() : value
+      const { read } = many({ copy }, (id) => id === 2 ? () => 2 : `user ${id}`)
+      for (let i = 0; i < 2; i++) {
+        const exits = yield* read(1, 2, 3)
+        expect(exits[0]).toEqual(Exit.succeed("user 1"))
+        expect(exits[2]).toEqual(Exit.succeed("user 3"))
+        const defect = defectOf(exits[1]!)
+        if (form === "structured") expect(defect).toBeInstanceOf(CacheError.CacheConfigError)
+        else expect(defect).toBe(mistake)
       }
-    )
+    })
   })
 
   if (cache.memory) {
@@ -556,8 +553,7 @@ describe.each(caches)("over $name", (cache) => {
         const caching = listenersOf(yield* Caching.Caching)
         caching.listen(({ _tag }) => _tag === "Load" ? throwing() : undefined)
         caching.onRemoval(throwing)
-        const { load } = counting(1000)
-        const read = load.pipe(Cached.ttl("k", { ttl: "1 hour" }))
+        const { get: read } = counting(1000)
         const readers = yield* Effect.forEach([1, 2, 3], () => start(read))
         yield* settle
         yield* elapse("1 second")
@@ -569,8 +565,7 @@ describe.each(caches)("over $name", (cache) => {
       }))
 
     test("that ends the load which a reader just joins: that reader is answered too", function*() {
-      const services = yield* Effect.context<Caching.Caching>()
-      const caching = listenersOf(yield* Caching.Caching)
+      const { caching, services } = yield* listening
       const gate = yield* Deferred.make<string>()
       // In the step in which the reader joins.
       caching.listen(({ _tag }) => {
@@ -583,10 +578,8 @@ describe.each(caches)("over $name", (cache) => {
     })
 
     test("that reads what is being read, and gives up at once, interrupts no other caller", function*() {
-      const services = yield* Effect.context<Caching.Caching>()
-      const caching = listenersOf(yield* Caching.Caching)
-      const { counts, load } = counting(1000)
-      const read = load.pipe(Cached.ttl("k", { ttl: "1 hour" }))
+      const { caching, services } = yield* listening
+      const { counts, get: read } = counting(1000)
       let told = 0
       caching.listen(({ _tag }) => {
         if (_tag === "Miss" && ++told === 1) Effect.runForkWith(services)(Effect.raceFirst(read, Effect.void))
@@ -598,10 +591,8 @@ describe.each(caches)("over $name", (cache) => {
     })
 
     test("that reads whenever one has missed joins the load, and that ends", function*() {
-      const services = yield* Effect.context<Caching.Caching>()
-      const caching = listenersOf(yield* Caching.Caching)
-      const { load } = counting(1000)
-      const read = load.pipe(Cached.ttl("k", { ttl: "1 hour" }))
+      const { caching, services } = yield* listening
+      const { get: read } = counting(1000)
       let isReading = false
       const reads: Array<Fiber.Fiber<unknown, unknown>> = []
       caching.listen(({ _tag }) => {
@@ -638,8 +629,7 @@ describe.each(caches)("over $name", (cache) => {
       "that %s within each call: every reader is answered, and memory stays bounded",
       ([, doing]) =>
         Effect.gen(function*() {
-          const services = yield* Effect.context<Caching.Caching>()
-          const caching = listenersOf(yield* Caching.Caching)
+          const { caching, services } = yield* listening
           let depth = 0
           let told = 0
           const tell = () => {
@@ -812,8 +802,7 @@ test("a decide that throws about one request of a resolver is the answer of that
 
 it.effect("a listener that reads while its entry is removed does not get the entry that the store still has", () =>
   overFake(function*(fake) {
-    const services = yield* Effect.context<Caching.Caching>()
-    const caching = listenersOf(yield* Caching.Caching)
+    const { caching, services } = yield* listening
     const read = Effect.succeed("new").pipe(Cached.ttl("k", { ttl: "1 hour" }))
     yield* Cached.set("k", "old")
     let told = 0
@@ -830,8 +819,7 @@ it.effect("a listener that reads while its entry is removed does not get the ent
 
 it.effect("a listener that joins the reported refresh does not wait for the queue", () =>
   Effect.gen(function*() {
-    const services = yield* Effect.context<Caching.Caching>()
-    const caching = listenersOf(yield* Caching.Caching)
+    const { caching, services } = yield* listening
     let isSlow = false
     const read = (key: string) =>
       Effect.suspend(() => isSlow && key === "slow" ? Effect.never : Effect.succeed(isSlow)).pipe(

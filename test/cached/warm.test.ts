@@ -138,16 +138,15 @@ describe("Cached.warm", () => {
     expect([notes.loads, notes.interrupted, notes.running]).toEqual([4, 2, 0])
   })
 
-  it.effect("a closed cache ends it with a defect: the rest would fail in the same way", () =>
-    Effect.gen(function*() {
-      const { notes, square } = squares()
-      const scope = yield* Scope.make()
-      const context = yield* Layer.buildWithScope(CacheLayer.memory(), scope)
-      yield* Scope.close(scope, Exit.void)
-      const exit = yield* Effect.exit(Effect.provide(Stream.runDrain(Cached.warm(square, ns(9))), context))
-      expect(Exit.isFailure(exit) && Cause.squash(exit.cause)).toBeInstanceOf(CacheError.CacheClosed)
-      expect(notes.loads).toBe(0)
-    }))
+  testIn()("a closed cache ends it with a defect: the rest would fail in the same way", function*() {
+    const { notes, square } = squares()
+    const scope = yield* Scope.make()
+    const context = yield* Layer.buildWithScope(CacheLayer.memory(), scope)
+    yield* Scope.close(scope, Exit.void)
+    const exit = yield* Effect.exit(Effect.provide(Stream.runDrain(Cached.warm(square, ns(9))), context))
+    expect(Exit.isFailure(exit) && Cause.squash(exit.cause)).toBeInstanceOf(CacheError.CacheClosed)
+    expect(notes.loads).toBe(0)
+  })
 
   it("refuses options that mean nothing", () => {
     const { square } = squares()
@@ -198,9 +197,7 @@ describe("Cached.keepFresh", () => {
         yield* Cached.keepFresh(square, { n: 3 }, spaced)
         yield* settle
         notes.isDown = true
-        for (let i = 0; i < 3; i++) {
-          yield* elapse("1 minute")
-        }
+        for (let i = 0; i < 3; i++) yield* elapse("1 minute")
         expect(notes.loads).toBe(4)
         expect(yield* square({ n: 3 })).toBe(9)
         expect((yield* Cached.stats).loadFailures).toBe(3)

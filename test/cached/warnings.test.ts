@@ -102,9 +102,7 @@ it.effect("a softTimeout that does nothing, because the strategy never falls bac
     yield* one.pipe(Cached.ttl("a", options))
     yield* one.pipe(Cached.withStrategy("b", { strategy: { strategy: "untilInvalidated" }, softTimeout: "1 second" }))
     yield* one.pipe(Cached.failover("c", options))
-    yield* one.pipe(
-      Cached.withStrategy("d", { strategy: { strategy: "failover", ...hours }, softTimeout: "1 second" })
-    )
+    yield* one.pipe(Cached.withStrategy("d", { strategy: { strategy: "failover", ...hours }, softTimeout: "1 second" }))
     yield* settle
     expect(warnings).toEqual([["a", "ttl"], ["b", "untilInvalidated"]].map(([key, name]) => ({
       text: `The softTimeout of "${key}" does nothing: the strategy "${name}" never falls back on a stale value. ` +

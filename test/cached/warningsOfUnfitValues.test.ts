@@ -194,18 +194,15 @@ describe("a failure that is to be stored, of a key class without `error`", () =>
   const fail = (key: string | Silent, options: object) =>
     Effect.fail({ _tag: "NotFound" }).pipe(Cached.ttl(key, { ttl, ...options } as never), Effect.ignore)
 
-  test.each([{ when: () => true }, { storeFailures: ["NotFound"] }])(
-    "over a store: %j",
-    function*(options) {
-      const both = Effect.forEach([1, 2], (id) => fail(new Silent({ id }), options))
-      const warnings = yield* warningsOf(Effect.provide(both, cache) as Effect.Effect<unknown>)
-      expect(warnings).toEqual([
-        `The failure "NotFound" of "${CacheKey.id(new Silent({ id: 1 }))}" stays in memory and is not stored: ` +
-        "the key class \"Silent\" has no `error`. Give it the schema of the failures that are stored, or leave them " +
-        "out in `storeFailures` or `when` (logged once a key class)"
-      ])
-    }
-  )
+  test.each([{ when: () => true }, { storeFailures: ["NotFound"] }])("over a store: %j", function*(options) {
+    const both = Effect.forEach([1, 2], (id) => fail(new Silent({ id }), options))
+    const warnings = yield* warningsOf(Effect.provide(both, cache) as Effect.Effect<unknown>)
+    expect(warnings).toEqual([
+      `The failure "NotFound" of "${CacheKey.id(new Silent({ id: 1 }))}" stays in memory and is not stored: ` +
+      "the key class \"Silent\" has no `error`. Give it the schema of the failures that are stored, or leave them " +
+      "out in `storeFailures` or `when` (logged once a key class)"
+    ])
+  })
 
   test("warns once if a cache without memory cannot store a failure of a string key", function*() {
     const withoutMemory = CacheLayer.layer({ memory: false }).pipe(Layer.provide(MemoryStore.layer))

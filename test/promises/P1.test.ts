@@ -15,8 +15,7 @@ describe("P1 · one load per id that can still be stored or joined", () => {
     const test = testIn(cache.layer())
 
     test("CA-43 · twenty readers of a cold key share one load, and the next is a hit", function*() {
-      const { counts, load } = counting(1000)
-      const get = load.pipe(Cached.ttl("k", { ttl: "1 hour" }))
+      const { counts, get } = counting(1000)
       const readers = yield* Effect.forEach(many, () => start(get))
       yield* TestClock.adjust("1 second")
       expect(yield* Effect.forEach(readers, Fiber.join)).toEqual(many.map(() => 1))
@@ -70,8 +69,7 @@ describe("P1 · one load per id that can still be stored or joined", () => {
 
   test.withoutMemory("a reader that arrives while the result is written joins, and does not load", function*(fake) {
     fake.behave = (operation) => operation === "set" ? { before: Effect.sleep(100) } : {}
-    const { counts, load } = counting(1000)
-    const get = load.pipe(Cached.ttl("k", { ttl: "1 hour" }))
+    const { counts, get } = counting(1000)
     const first = yield* start(get)
     yield* TestClock.adjust("1050 millis")
     expect(counts.ended).toBe(1)

@@ -11,8 +11,7 @@ describe("P3 · no reader is interrupted, delayed or failed because another was"
     const test = testIn(cache.layer())
 
     test("F15 · the starter's interruption leaves the load running for its followers", function*() {
-      const { counts, load } = counting(1000)
-      const get = load.pipe(Cached.ttl("k", { ttl: "1 hour" }))
+      const { counts, get } = counting(1000)
       const starter = yield* start(get)
       const follower = yield* start(get)
       yield* TestClock.adjust("500 millis")
@@ -23,8 +22,7 @@ describe("P3 · no reader is interrupted, delayed or failed because another was"
     })
 
     test("F15 · a follower's interruption leaves the load running for the starter", function*() {
-      const { counts, load } = counting(1000)
-      const get = load.pipe(Cached.ttl("k", { ttl: "1 hour" }))
+      const { counts, get } = counting(1000)
       const starter = yield* start(get)
       const followers = yield* Effect.forEach([1, 2, 3], () => start(get))
       yield* TestClock.adjust("500 millis")

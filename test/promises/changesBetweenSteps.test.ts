@@ -57,98 +57,90 @@ const fleet = () => {
   return { answering, program, storage }
 }
 
-describe("P1 · an entry that another program has changed before the lease was granted", () => {
-  test("does not end the load, or two programs would load", function*() {
-    const { program } = fleet()
-    const [here, there] = [yield* program, yield* program]
-    const { counts, load } = counting(1000)
-    const read = Cached.ttl(load, "k", { ttl: "1 hour" })
-    // From here on it looks every 50 ms.
-    yield* here(Cached.ttl(Effect.succeed(0), "other", { ttl: "1 hour" }))
-    yield* there(Cached.set("k", 7))
-    yield* there(Cached.invalidate("k"))
-    const first = yield* start(here(read))
-    yield* TestClock.adjust("100 millis")
-    const second = yield* start(there(read))
-    yield* TestClock.adjust("5 seconds")
-    expect([yield* Fiber.join(first), yield* Fiber.join(second)]).toEqual([1, 1])
-    expect(counts.started).toBe(1)
-  })
+test("P1 · an entry that another program has changed before the lease was granted does not end the load, or two programs would load", function*() {
+  const { program } = fleet()
+  const [here, there] = [yield* program, yield* program]
+  const { counts, load } = counting(1000)
+  const read = Cached.ttl(load, "k", { ttl: "1 hour" })
+  // From here on it looks every 50 ms.
+  yield* here(Cached.ttl(Effect.succeed(0), "other", { ttl: "1 hour" }))
+  yield* there(Cached.set("k", 7))
+  yield* there(Cached.invalidate("k"))
+  const first = yield* start(here(read))
+  yield* TestClock.adjust("100 millis")
+  const second = yield* start(there(read))
+  yield* TestClock.adjust("5 seconds")
+  expect([yield* Fiber.join(first), yield* Fiber.join(second)]).toEqual([1, 1])
+  expect(counts.started).toBe(1)
 })
 
-describe("P2 · an entry that another program has invalidated", () => {
-  test("is no fallback for a later caller, while the load waits for a lease", function*() {
-    const { program } = fleet()
-    const [here, there] = [yield* program, yield* program]
-    const load = { run: Effect.succeed("old") as Effect.Effect<string, string> }
-    const read = Effect.suspend(() => load.run).pipe(
-      Cached.softTtl("k", { ttl: "1 hour", softTtl: "1 minute", fallbackOn: "all" })
-    )
-    expect(yield* here(read)).toBe("old")
-    yield* TestClock.adjust("2 minutes")
-    load.run = Effect.delay(Effect.fail("down"), "1 second")
-    // Another holds the lease, and this program waits for it.
-    const leader = yield* started(Effect.exit(there(
-      Effect.fail("down").pipe(Effect.delay("2 seconds"), Cached.ttl("k", { ttl: "1 hour" }), CachePolicy.refresh)
-    )))
-    const before = yield* start(Effect.exit(here(read)))
-    yield* TestClock.adjust("500 millis")
-    yield* there(Cached.invalidate("k"))
-    yield* TestClock.adjust("200 millis")
-    const after = yield* start(Effect.flip(here(read)))
-    yield* TestClock.adjust("10 seconds")
-    expect(ended(after)).toMatchObject({ value: "down" })
-    yield* Fiber.await(leader)
-    yield* Fiber.await(before)
-  })
+test("P2 · an entry that another program has invalidated is no fallback for a later caller, while the load waits for a lease", function*() {
+  const { program } = fleet()
+  const [here, there] = [yield* program, yield* program]
+  const load = { run: Effect.succeed("old") as Effect.Effect<string, string> }
+  const read = Effect.suspend(() => load.run).pipe(
+    Cached.softTtl("k", { ttl: "1 hour", softTtl: "1 minute", fallbackOn: "all" })
+  )
+  expect(yield* here(read)).toBe("old")
+  yield* TestClock.adjust("2 minutes")
+  load.run = Effect.delay(Effect.fail("down"), "1 second")
+  // Another holds the lease, and this program waits for it.
+  const leader = yield* started(Effect.exit(there(
+    Effect.fail("down").pipe(Effect.delay("2 seconds"), Cached.ttl("k", { ttl: "1 hour" }), CachePolicy.refresh)
+  )))
+  const before = yield* start(Effect.exit(here(read)))
+  yield* TestClock.adjust("500 millis")
+  yield* there(Cached.invalidate("k"))
+  yield* TestClock.adjust("200 millis")
+  const after = yield* start(Effect.flip(here(read)))
+  yield* TestClock.adjust("10 seconds")
+  expect(ended(after)).toMatchObject({ value: "down" })
+  yield* Fiber.await(leader)
+  yield* Fiber.await(before)
 })
 
-describe("P3 · a read that is interrupted", () => {
-  test("while the store gives it the lease: the next one does not wait for it", function*() {
-    const { answering, program } = fleet()
-    const here = yield* program
-    const there = yield* program
-    const { load } = counting()
-    const read = load.pipe(Cached.ttl("k", { ttl: "1 hour" }))
-    answering.millis = (operation) => operation === "acquire" ? 100 : 0
-    const first = yield* start(here(read))
-    yield* TestClock.adjust("50 millis")
-    yield* Fiber.interrupt(first)
-    answering.millis = () => 0
-    for (const program of [here, there]) {
-      const next = yield* start(program(read))
-      yield* TestClock.adjust("60 millis")
-      expect(ended(next)).toMatchObject({ value: 1 })
-    }
-  })
+test("P3 · of a read that is interrupted while the store gives it the lease the next one does not wait for it", function*() {
+  const { answering, program } = fleet()
+  const here = yield* program
+  const there = yield* program
+  const { get: read } = counting()
+  answering.millis = (operation) => operation === "acquire" ? 100 : 0
+  const first = yield* start(here(read))
+  yield* TestClock.adjust("50 millis")
+  yield* Fiber.interrupt(first)
+  answering.millis = () => 0
+  for (const program of [here, there]) {
+    const next = yield* start(program(read))
+    yield* TestClock.adjust("60 millis")
+    expect(ended(next)).toMatchObject({ value: 1 })
+  }
 })
 
-describe("P6 · a refresh that leaves the load to another program", () => {
-  test("causes no pause if its key was set while the store answered", function*() {
-    const { answering, program } = fleet()
-    const [here, there] = [yield* program, yield* program]
-    const { load } = counting()
-    const ahead = load.pipe(Cached.refreshAhead("k", { ttl: "1 hour", refreshAfter: "1 minute" }))
-    expect(yield* here(ahead)).toBe(1)
-    yield* TestClock.adjust("1 minute")
-    const slow = Effect.delay(load, "1 minute").pipe(Cached.ttl("k", { ttl: "1 hour" }), CachePolicy.refresh)
-    yield* started(there(slow))
-    answering.millis = (operation) => operation === "acquire" ? 100 : 0
-    expect(yield* here(ahead)).toBe(1)
-    yield* TestClock.adjust("50 millis")
-    yield* here(Cached.set("k", 70))
-    yield* TestClock.adjust("50 millis")
-    const newest = load.pipe(Cached.failover("k", { ttl: "1 hour", retryAfter: "1 second" }))
-    const next = yield* start(here(newest))
-    yield* TestClock.adjust("100 millis")
-    const answer = ended(next)
-    yield* TestClock.adjust("1 minute")
-    expect(answer).toEqual(Exit.succeed(2))
-  })
+test("P6 · a refresh that leaves the load to another program causes no pause if its key was set while the store answered", function*() {
+  const { answering, program } = fleet()
+  const [here, there] = [yield* program, yield* program]
+  const { load } = counting()
+  const ahead = load.pipe(Cached.refreshAhead("k", { ttl: "1 hour", refreshAfter: "1 minute" }))
+  expect(yield* here(ahead)).toBe(1)
+  yield* TestClock.adjust("1 minute")
+  const slow = Effect.delay(load, "1 minute").pipe(Cached.ttl("k", { ttl: "1 hour" }), CachePolicy.refresh)
+  yield* started(there(slow))
+  answering.millis = (operation) => operation === "acquire" ? 100 : 0
+  expect(yield* here(ahead)).toBe(1)
+  yield* TestClock.adjust("50 millis")
+  yield* here(Cached.set("k", 70))
+  yield* TestClock.adjust("50 millis")
+  const newest = load.pipe(Cached.failover("k", { ttl: "1 hour", retryAfter: "1 second" }))
+  const next = yield* start(here(newest))
+  yield* TestClock.adjust("100 millis")
+  const answer = ended(next)
+  yield* TestClock.adjust("1 minute")
+  expect(answer).toEqual(Exit.succeed(2))
 })
 
-describe("a strategy of the user's that moves deadlines", () => {
-  testIn(CacheLayer.memory())("moves that of what was set, before any load of it", function*() {
+testIn(CacheLayer.memory())(
+  "a strategy of the user's that moves deadlines moves that of what was set, before any load of it",
+  function*() {
     const { load } = counting()
     const strategy: Strategy.Strategy = {
       ...made({ strategy: "ttl", ttl: "1 hour" }),
@@ -159,8 +151,8 @@ describe("a strategy of the user's that moves deadlines", () => {
     yield* Cached.set("k", 100, { ttl: "1 minute" })
     expect(yield* read).toBe(100)
     expect(yield* Looking.expiresIn("k")).toEqual(Option.some(Duration.minutes(10)))
-  })
-})
+  }
+)
 
 describe("touch, for less than the value's own ttl", () => {
   const cases = [
@@ -170,8 +162,7 @@ describe("touch, for less than the value's own ttl", () => {
   test.each(cases)("holds in memory too: $name", function*({ operation }) {
     const { answering, program } = fleet()
     const here = yield* program
-    const { counts, load } = counting(10)
-    const read = load.pipe(Cached.ttl("k", { ttl: "1 hour" }))
+    const { counts, get: read } = counting(10)
     answering.millis = (asked) => asked === operation ? 100 : 0
     const first = yield* start(here(read))
     yield* TestClock.adjust(operation === "commit" ? 50 : 5)

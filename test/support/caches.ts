@@ -1,6 +1,6 @@
 /** Building blocks of the engine's tests: caches over every kind of store, loads that count themselves. */
 import { type Duration, Effect, type Exit, Fiber, Layer, Scope, Stream } from "effect"
-import { CacheLayer, type Caching } from "effect-cached"
+import { Cached, CacheLayer, type Caching } from "effect-cached"
 import { type CacheEntry, Store } from "effect-cached/adapters"
 import { StoreError } from "effect-cached/CacheError"
 import { MemoryStore } from "effect-cached/memory"
@@ -128,7 +128,7 @@ export const cachesAndTiers: ReadonlyArray<Cache> = [
   }))
 ]
 
-/** A load that takes its time, counts itself, and gives the number of its run. */
+/** A load that takes its time, counts itself, and gives the number of its run; and a cached read of it. */
 export const counting = (delayMillis = 0) => {
   const counts = { started: 0, ended: 0, interrupted: 0 }
   const run = (): Effect.Effect<number> =>
@@ -143,7 +143,8 @@ export const counting = (delayMillis = 0) => {
         Effect.onInterrupt(() => Effect.sync(() => counts.interrupted++))
       )
     })
-  return { counts, load: Effect.suspend(run) }
+  const load = Effect.suspend(run)
+  return { counts, load, get: Cached.ttl(load, "k", { ttl: "1 hour" }) }
 }
 
 /** Starts a reader at once. */

@@ -29,24 +29,26 @@ export const faults: ReadonlyArray<UnitFault> = [
       ""
     ],
     [
-      "a ttl counts from the write, not from the commit",
-      "committed",
-      "const expiresAt = endOf(life, now)",
-      "const expiresAt = entry.expiresAt + 0 * endOf(life, now)"
-    ],
-    [
       "a look-up inside a transaction invalidates at once",
       "lookupMany",
       "if (policy.invalidate !== undefined && !policy.bypass) { return Effect.as( remove(",
       "if (policy.invalidate !== undefined && policy.bypass) { return Effect.as( remove(",
       { also: [{ in: "below", find: "Policy.readingAll", replace: "(policy) => policy" }] }
     ],
-    ["what was written around a savepoint ages in it", "writeSeen", "level = level.parent", "level = undefined"],
     ["savepoints of one level do not see each other", "nested", "return inTurn(parent, savepoint)", "return savepoint"],
     // It recurses until there is no memory left.
     ["a load begins again in a transaction inside it", "loadsOf", "cycleOf(flight.parent, flight)", "undefined", {
       sought: "by hand"
     }]
+  ]),
+  ...foundBy("test/transaction/model.test.ts", [
+    [
+      "a ttl counts from the write, not from the commit",
+      "committed",
+      "const expiresAt = endOf(life, now)",
+      "const expiresAt = entry.expiresAt + 0 * endOf(life, now)"
+    ],
+    ["what was written around a savepoint ages in it", "writeSeen", "level = level.parent", "level = undefined"]
   ]),
   ...foundBy("test/transaction/bankUnderSchedules.test.ts", [
     [
