@@ -281,18 +281,6 @@ describe("directives of a request", () => {
 })
 
 describe("one load for all callers", () => {
-  it_("10,000 requests of a cold URL are one request", () =>
-    Effect.gen(function*() {
-      const origin = originOf(() => Effect.as(Effect.sleep("1 second"), sized("v1", { "cache-control": "max-age=60" })))
-      const client = yield* privately(origin)
-      const all = yield* Effect.forkChild(
-        Effect.all(Array.from({ length: 10_000 }, () => textOf(client)), { concurrency: "unbounded" })
-      )
-      yield* TestClock.adjust("1 second")
-      expect(new Set(yield* Fiber.join(all))).toEqual(new Set(["v1"]))
-      expect(origin.requests.length).toBe(1)
-    }))
-
   it_(
     "waiters of a response that may not be shared continue alone at once, and later requests do not wait",
     () =>

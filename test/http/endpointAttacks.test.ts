@@ -1,13 +1,12 @@
 /** Attacks on annotated endpoints: names used twice, results of one shape, wrong schemas and names, early leavers. */
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Exit, Fiber, Layer, Schema, Stream } from "effect"
+import { Effect, Exit, Layer, Schema, Stream } from "effect"
 import { CacheError, CacheLayer } from "effect-cached"
 import { HttpCache } from "effect-cached/http"
 import { MemoryStore } from "effect-cached/memory"
 import { HttpClient, HttpClientResponse } from "effect/http"
 import { HttpApi, HttpApiClient, HttpApiEndpoint, HttpApiGroup } from "effect/http-api"
 import { Rpc, RpcGroup, RpcTest } from "effect/rpc"
-import { TestClock } from "effect/testing"
 import type { EndpointOptions } from "../../src/http/endpoints/calls.ts"
 import { testIn } from "../support/tests.ts"
 
@@ -238,27 +237,5 @@ describe("Rpc", () => {
     expect(told[0]).toBe(told[1])
     const call = client.Echo({ id: "x" as never })
     expect(Exit.hasDies(yield* Effect.exit(call))).toBe(true)
-  })
-
-  test("a caller that leaves does not end the load of another", function*() {
-    let open = 0
-    const Slow = rpcOf("Slow", {})
-    const group = RpcGroup.make(Slow)
-    const handlers = HttpCache.rpcHandlers(group, {
-      Slow: () =>
-        Effect.gen(function*() {
-          yield* Effect.acquireRelease(Effect.sync(() => ++open), () => Effect.sync(() => --open))
-          yield* Effect.sleep("1 second")
-          return open
-        }).pipe(Effect.scoped)
-    })
-    const client = yield* RpcTest.makeClient(group).pipe(Effect.provide(group.toLayer(handlers)))
-    const leader = yield* Effect.forkChild(client.Slow())
-    yield* TestClock.adjust("100 millis")
-    const follower = yield* Effect.forkChild(client.Slow())
-    yield* TestClock.adjust("100 millis")
-    yield* Fiber.interrupt(leader)
-    yield* TestClock.adjust("1 second")
-    expect(yield* Fiber.join(follower)).toBe(1)
   })
 })
