@@ -1,6 +1,6 @@
 /** `CacheLayer.withTelemetry`: what spans, logs and events say about ids. */
 import { describe, expect, it } from "@effect/vitest"
-import { Cause, Effect, Exit, Fiber, Layer, Logger, References, Schedule, Schema, Stream } from "effect"
+import { Cause, Effect, Exit, Fiber, Layer, Logger, References, Schedule, Schema, type Scope, Stream } from "effect"
 import { Cached, CacheKey, CacheLayer, Caching, Guard } from "effect-cached"
 import { GuardStore, Store, type Weigher } from "effect-cached/adapters"
 import { StoreError } from "effect-cached/CacheError"
@@ -62,6 +62,25 @@ const saidBy = (cache: ReturnType<typeof CacheLayer.memory>) =>
     return said
   })
 
+/** The lines that are logged where ids are digests. */
+const loggedBy = <A, E>(
+  cache: Layer.Layer<Caching.Caching>,
+  program: Effect.Effect<A, E, Caching.Caching | Scope.Scope>
+) =>
+  Effect.gen(function*() {
+    const lines: Array<string> = []
+    const logger = Logger.make(({ cause, message }) => {
+      lines.push([...[message].flat().map(String), Cause.pretty(cause)].join(" "))
+    })
+    yield* Effect.scoped(program).pipe(
+      Effect.provide(
+        cache.pipe(CacheLayer.withTelemetry({ ids: "digest" }), Layer.provideMerge(Logger.layer([logger])))
+      ),
+      Effect.provideService(References.MinimumLogLevel, "Trace")
+    )
+    return lines
+  })
+
 describe("CacheLayer.withTelemetry", () => {
   test("without it, ids are in events, logs and spans", function*() {
     const said = (yield* saidBy(CacheLayer.memory())).filter((line) => line.includes(secret))
@@ -103,10 +122,6 @@ describe("CacheLayer.withTelemetry", () => {
   })
 
   test("nor do loads ahead of their readers, or the words of a store's own errors", function*() {
-    const lines: Array<string> = []
-    const logger = Logger.make(({ cause, message }) => {
-      lines.push([...[message].flat().map(String), Cause.pretty(cause)].join(" "))
-    })
     const fake = fakeStore()
     const why = new Error(`the value of "${secret} "" x" is too large in '/cache/${secret}', at :6379`)
     fake.behave = (operation) =>
@@ -122,11 +137,7 @@ describe("CacheLayer.withTelemetry", () => {
       yield* Cached.invalidate(`${secret}:*`)
       yield* settle
     })
-    const cache = over(fake).pipe(CacheLayer.withTelemetry({ ids: "digest" }))
-    yield* Effect.scoped(program).pipe(
-      Effect.provide(cache.pipe(Layer.provideMerge(Logger.layer([logger])))),
-      Effect.provideService(References.MinimumLogLevel, "Trace")
-    )
+    const lines = yield* loggedBy(over(fake), program)
     const about = (part: string) => lines.filter((line) => line.includes(part))
     for (
       const part of [
@@ -142,10 +153,6 @@ describe("CacheLayer.withTelemetry", () => {
   })
 
   test("nor do the words of drivers: of a tier that fails, of a guard's store, of changes that cannot be read", function*() {
-    const lines: Array<string> = []
-    const logger = Logger.make(({ cause, message }) => {
-      lines.push([...[message].flat().map(String), Cause.pretty(cause)].join(" "))
-    })
     const why = (operation: string) => {
       const cause = new Error(`"${secret}" is in the way of "b@example.org"`)
       return Effect.fail(new StoreError({ store: "fake", operation, reason: "Unavailable", cause }))
@@ -173,14 +180,8 @@ describe("CacheLayer.withTelemetry", () => {
       yield* Effect.void.pipe(Guard.rateLimit(rule), Effect.provideService(GuardStore.GuardStore, guardStore))
       yield* TestClock.adjust("30 seconds")
     })
-    for (const cache of [tiers, Layer.provide(CacheLayer.layer(), Layer.succeed(Store.Store, unheard))]) {
-      yield* Effect.scoped(program).pipe(
-        Effect.provide(
-          cache.pipe(CacheLayer.withTelemetry({ ids: "digest" }), Layer.provideMerge(Logger.layer([logger])))
-        ),
-        Effect.provideService(References.MinimumLogLevel, "Trace")
-      )
-    }
+    const deaf = Layer.provide(CacheLayer.layer(), Layer.succeed(Store.Store, unheard))
+    const lines = [...yield* loggedBy(tiers, program), ...yield* loggedBy(deaf, program)]
     for (const part of ["The tier \"fake\" of the cache fails", "Guards work without it", "Meanwhile memory is"]) {
       expect(lines.filter((line) => line.includes(part) && line.includes("…")), part).not.toEqual([])
     }
@@ -188,10 +189,6 @@ describe("CacheLayer.withTelemetry", () => {
   })
 
   test("nor does a line about a load that fails because of another one", function*() {
-    const lines: Array<string> = []
-    const logger = Logger.make(({ cause, message }) => {
-      lines.push([...[message].flat().map(String), Cause.pretty(cause)].join(" "))
-    })
     let load: Effect.Effect<number, unknown> = Effect.succeed(1)
     const soft = { ttl: "1 hour", softTtl: "1 minute", fallbackOn: () => true } as const
     const outer = Effect.suspend(() => load).pipe(Cached.softTtl("outer", soft))
@@ -205,15 +202,7 @@ describe("CacheLayer.withTelemetry", () => {
       yield* TestClock.adjust("10 seconds")
       expect(yield* Fiber.join(reading)).toBe(1)
     })
-    yield* program.pipe(
-      Effect.provide(
-        CacheLayer.memory().pipe(
-          CacheLayer.withTelemetry({ ids: "digest" }),
-          Layer.provideMerge(Logger.layer([logger]))
-        )
-      )
-    )
-    const line = lines.join("\n")
+    const line = (yield* loggedBy(CacheLayer.memory(), program)).join("\n")
     expect(line).toContain(`The load of "${digestOf("outer")}" failed: a stale value may be served`)
     expect(line).toContain(`LoadTimeout: The load of "${digest}" took longer than 1000 ms`)
     expect(line).not.toContain(secret)
