@@ -79,7 +79,7 @@ const values = (exits: ReadonlyArray<Exit.Exit<unknown, unknown>>) =>
 describe("CA-10 · Cached.many", () => {
   describe.each(caches)("over $name", (cache) => {
     const layer = cache.layer()
-    const withCache = testIn(layer)
+    const test = testIn(layer)
 
     it.effect.prop(
       "for any lists: the answers are those of single reads, and no call has what is there, or a key twice",
@@ -102,7 +102,7 @@ describe("CA-10 · Cached.many", () => {
         }).pipe(Effect.provide(layer))
     )
 
-    withCache("a lookup that fails as a whole fails the read, and what is present is not lost", function*() {
+    test("a lookup that fails as a whole fails the read, and what is present is not lost", function*() {
       const { behaviour, calls, users } = counted()
       yield* users(ids(1))
       behaviour.fails = true
@@ -113,7 +113,7 @@ describe("CA-10 · Cached.many", () => {
       expect(calls).toEqual([[1], [2, 3], [3]])
     })
 
-    withCache("stale values stand in where the lookup fails, and it fails only for what has none", function*() {
+    test("stale values stand in where the lookup fails, and it fails only for what has none", function*() {
       const { behaviour, calls, lookup } = counting()
       const strategy = { strategy: "softTtl", ttl: "1 hour", softTtl: "10 minutes" } as const
       const users = Cached.many(User, lookup, { ...strategy, fallbackOn: "all" })
@@ -134,7 +134,7 @@ describe("CA-10 · Cached.many", () => {
       expect(yield* Effect.flip(users(ids(1, 2)))).toEqual(new Down())
     })
 
-    withCache("one key's failed refresh keeps its value, and the others are replaced", function*() {
+    test("one key's failed refresh keeps its value, and the others are replaced", function*() {
       const { behaviour, lookup } = counting()
       const users = Cached.many(User, lookup, {
         strategy: "softTtl",
@@ -148,7 +148,7 @@ describe("CA-10 · Cached.many", () => {
       expect(values(yield* users(ids(1, 2)))).toEqual(["1#2", "2#1"])
     })
 
-    withCache("refreshAhead serves at once, and refreshes all that is due in one call behind it", function*() {
+    test("refreshAhead serves at once, and refreshes all that is due in one call behind it", function*() {
       const strategy = { strategy: "refreshAhead", ttl: "1 hour", refreshAfter: "10 minutes" } as const
       const { calls, users } = counted(strategy, { delay: 1000 })
       yield* taking("1 second", users(ids(1, 2, 3)))
@@ -162,7 +162,7 @@ describe("CA-10 · Cached.many", () => {
       expect(calls.length).toBe(2)
     })
 
-    withCache("a failed refresh is tried again as a whole, keeps the values, and is throttled", function*() {
+    test("a failed refresh is tried again as a whole, keeps the values, and is throttled", function*() {
       const strategy = { strategy: "refreshAhead", ttl: "1 hour", refreshAfter: "10 minutes" } as const
       const { behaviour, calls, users } = counted({ ...strategy, retryAfter: "1 minute" })
       yield* users(ids(1, 2))
@@ -181,7 +181,7 @@ describe("CA-10 · Cached.many", () => {
       expect(values(yield* users(ids(1, 2)))).toEqual(["1#5", "2#5"])
     })
 
-    withCache("sliding: each read of many moves the ends", function*() {
+    test("sliding: each read of many moves the ends", function*() {
       const { calls, users } = counted({ strategy: "sliding", idle: "10 minutes" })
       yield* users(ids(1, 2))
       for (let i = 0; i < 4; i++) {
@@ -193,7 +193,7 @@ describe("CA-10 · Cached.many", () => {
       expect(calls).toEqual([[1, 2], [2]])
     })
 
-    withCache("failover: always asked, and the last good value where that fails", function*() {
+    test("failover: always asked, and the last good value where that fails", function*() {
       const { behaviour, calls, users } = counted({ strategy: "failover", ttl: "1 hour", fallbackOn: "all" })
       expect(values(yield* users(ids(1, 2)))).toEqual(["1#1", "2#1"])
       expect(values(yield* users(ids(1, 2)))).toEqual(["1#2", "2#2"])
@@ -203,7 +203,7 @@ describe("CA-10 · Cached.many", () => {
       expect(yield* Effect.flip(users(ids(1, 3)))).toEqual(new Down())
     })
 
-    withCache("untilInvalidated: invalidate and refresh of many", function*() {
+    test("untilInvalidated: invalidate and refresh of many", function*() {
       const { behaviour, calls, users } = counted({ strategy: "untilInvalidated" })
       yield* users(ids(1, 2, 3))
       yield* TestClock.adjust("1000 days")
@@ -216,7 +216,7 @@ describe("CA-10 · Cached.many", () => {
       expect(calls).toEqual([[1, 2, 3], [1, 3], [1, 2], [1, 2]])
     })
 
-    withCache("a single read joins a batch's load, and a batch joins a single one", function*() {
+    test("a single read joins a batch's load, and a batch joins a single one", function*() {
       const { calls, users } = counted(hour, { delay: 1000 })
       const user = Cached.fn(User, ({ id }) => Effect.delay(Effect.succeed(`${id}!`), 1000), hour)
       const one = yield* started(user({ id: 1 }))
@@ -232,7 +232,7 @@ describe("CA-10 · Cached.many", () => {
       expect((yield* Cached.stats).joined).toBe(4)
     })
 
-    withCache("one of two batches is interrupted: what the other waits for lives on", function*() {
+    test("one of two batches is interrupted: what the other waits for lives on", function*() {
       const { calls, notes, users } = counted(hour, { delay: 1000 })
       const first = yield* started(users(ids(1, 2)))
       const second = yield* started(users(ids(2, 3)))
@@ -246,7 +246,7 @@ describe("CA-10 · Cached.many", () => {
       expect(calls).toEqual([[1, 2], [3]])
     })
 
-    withCache("the call ends with its last waiting caller, and that one waits for its finalizers", function*() {
+    test("the call ends with its last waiting caller, and that one waits for its finalizers", function*() {
       let finalized = false
       const users = Cached.many(User, () =>
         Effect.sleep(10_000).pipe(
@@ -265,7 +265,7 @@ describe("CA-10 · Cached.many", () => {
       expect(finalized).toBe(true)
     })
 
-    withCache("entries invalidated during the call are returned to waiting callers, and not kept", function*() {
+    test("entries invalidated during the call are returned to waiting callers, and not kept", function*() {
       const { calls, users } = counted(hour, { delay: 1000 })
       const first = yield* started(users(ids(1, 2)))
       yield* users.invalidate(ids(2))
@@ -278,7 +278,7 @@ describe("CA-10 · Cached.many", () => {
       expect(calls).toEqual([[1, 2], [2]])
     })
 
-    withCache("a lookup that dies, throws, or answers no list of Exits of the right length, is a defect", function*() {
+    test("a lookup that dies, throws, or answers no list of Exits of the right length, is a defect", function*() {
       const dies = (lookup: () => Effect.Effect<any>) =>
         Effect.map(
           Effect.exit(Cached.many(User, lookup, hour)(ids(1, 2, 3))),
@@ -317,7 +317,7 @@ describe("CA-10 · Cached.many", () => {
       expect(yield* Cached.has(new User({ id: 1 }))).toBe(false)
     })
 
-    withCache.each([1, 2])(
+    test.each([1, 2])(
       "a lookup that needs its own key %i dies of a CacheCycle, and no caller hangs",
       function*(id) {
         const users: (payloads: Iterable<{ readonly id: number }>) => Effect.Effect<
@@ -334,7 +334,7 @@ describe("CA-10 · Cached.many", () => {
       }
     )
 
-    withCache("a call that continues when its first key is left still finds a cycle", function*() {
+    test("a call that continues when its first key is left still finds a cycle", function*() {
       const users: (payloads: Iterable<{ readonly id: number }>) => Effect.Effect<
         ReadonlyArray<Exit.Exit<string>>,
         never,
@@ -357,7 +357,7 @@ describe("CA-10 · Cached.many", () => {
       expect(String(exit)).toContain("CacheCycle")
     })
 
-    withCache("timeout: each key that is not there in time fails by itself, and the rest is answered", function*() {
+    test("timeout: each key that is not there in time fails by itself, and the rest is answered", function*() {
       const { lookup } = counting()
       yield* Cached.many(User, lookup, hour)(ids(1))
       const slow = counting({ delay: 1000 })
@@ -372,7 +372,7 @@ describe("CA-10 · Cached.many", () => {
       expect(slow.notes.interrupted).toBe(1)
     })
 
-    withCache("softTimeout: past it the stale values are answered, and the call continues", function*() {
+    test("softTimeout: past it the stale values are answered, and the call continues", function*() {
       const strategy = { strategy: "softTtl", ttl: "1 hour", softTtl: "1 minute" } as const
       const { behaviour, users } = counted({ ...strategy, fallbackOn: "all", softTimeout: "100 millis" })
       yield* users(ids(1, 2))
@@ -385,7 +385,7 @@ describe("CA-10 · Cached.many", () => {
       expect(values(yield* users(ids(1, 2)))).toEqual(["1#2", "2#2"])
     })
 
-    withCache("fallbackOn says which failures stale values stand in for", function*() {
+    test("fallbackOn says which failures stale values stand in for", function*() {
       const { behaviour, lookup } = counting()
       const users = Cached.many(User, lookup, {
         strategy: "softTtl",
@@ -399,7 +399,7 @@ describe("CA-10 · Cached.many", () => {
       expect(yield* Effect.flip(users(ids(1)))).toEqual(new Down())
     })
 
-    withCache("the policies mean for many what they mean for one", function*() {
+    test("the policies mean for many what they mean for one", function*() {
       const { calls, users } = counted()
       yield* users(ids(1))
       expect(values(yield* CachePolicy.disable("set")(users(ids(1, 2))))).toEqual(["1#1", "2#2"])
@@ -414,7 +414,7 @@ describe("CA-10 · Cached.many", () => {
       expect(calls).toEqual([[1], [2], [1, 2], [1], [1], [1]])
     })
 
-    withCache("invalidateFurther forgets each key first", function*() {
+    test("invalidateFurther forgets each key first", function*() {
       const { calls, users } = counted()
       yield* users(ids(1, 2))
       expect(values(yield* CachePolicy.invalidating(users(ids(1, 1))))).toEqual(["1#2", "1#2"])
@@ -1251,16 +1251,16 @@ describe("a lookup that answers with a map", () => {
   }
 
   describe.each(caches)("over $name", (cache) => {
-    const withCache = testIn(cache.layer())
+    const test = testIn(cache.layer())
 
-    withCache("AI-18 · a map by key answers each key, in the order of the input", function*() {
+    test("AI-18 · a map by key answers each key, in the order of the input", function*() {
       const { calls, users } = answering([])
       expect(values(yield* users(ids(1, 2, 1, 3)))).toEqual(["1#1", "2#1", "1#1", "3#1"])
       expect(values(yield* users(ids(3, 4)))).toEqual(["3#1", "4#2"])
       expect(calls).toEqual([[1, 2, 3], [4]])
     })
 
-    withCache("a map that has a key twice, as two instances, answers it with the last of them", function*() {
+    test("a map that has a key twice, as two instances, answers it with the last of them", function*() {
       const answers: Answers = new Map([[key(1), Exit.succeed("first")], [key(1), Exit.succeed("last")]])
       const users = Cached.many(User, () => Effect.succeed(answers), hour)
       expect(values(yield* users(ids(1)))).toEqual(["last"])
@@ -1268,7 +1268,7 @@ describe("a lookup that answers with a map", () => {
       expect(yield* Cached.size).toBe(1)
     })
 
-    withCache("a key that the map leaves out is a defect of that key alone", function*() {
+    test("a key that the map leaves out is a defect of that key alone", function*() {
       const users = Cached.many(User, () => Effect.succeed(new Map([[key(1), Exit.succeed("one")]])), {
         ...hour
       })
@@ -1415,19 +1415,18 @@ describe("a lookup that answers with a map", () => {
       expect(values(yield* Effect.provide(users(ids(3)), CacheLayer.disabled))).toEqual(["3#3"])
     })
 
-    it.effect("is not cached if memory was cleared during the call, because changes by others are not reported", () =>
-      Effect.gen(function*() {
-        const store = {
-          ...MemoryStore.make(),
-          capabilities: { shared: true, changes: false },
-          changesUnsafe: undefined
-        }
-        yield* Effect.gen(function*() {
-          expect(yield* meanwhile(Effect.void)).toBe("2#1")
-          yield* Cached.clear
-          expect(yield* meanwhile(TestClock.adjust("10 seconds"))).toBe(undefined)
-        }).pipe(Effect.provide(over({ layer: Layer.succeed(Store.Store, store) })))
-      }))
+    test("is not cached if memory was cleared during the call, as changes by others are not reported", function*() {
+      const store = {
+        ...MemoryStore.make(),
+        capabilities: { shared: true, changes: false },
+        changesUnsafe: undefined
+      }
+      yield* Effect.gen(function*() {
+        expect(yield* meanwhile(Effect.void)).toBe("2#1")
+        yield* Cached.clear
+        expect(yield* meanwhile(TestClock.adjust("10 seconds"))).toBe(undefined)
+      }).pipe(Effect.provide(over({ layer: Layer.succeed(Store.Store, store) })))
+    })
 
     test("P2 · of a folder: what another process removed or wrote during the call is not undone here", function*() {
       const directory = yield* tempDirectory

@@ -500,19 +500,18 @@ describe("PW-01 · the keys of a long list over a store", () => {
       expect(new Set(yield* tags(store, [0, 7, 248, last]))).toEqual(new Set(["Granted"]))
     })
 
-    it.effect("give their leases back if their reader leaves before the load has ended, and are stored after it", () =>
-      Effect.gen(function*() {
-        const { flights, here, open, reading, store } = yield* begin()
-        const leaving = yield* started(Fiber.interrupt(reading))
-        yield* open
-        yield* Fiber.join(leaving)
-        yield* settle
-        const isStored = gated === "commit"
-        expect(yield* store.size).toBe(isStored ? count : 0)
-        expect(new Set(yield* tags(store, [0, 7, 248, last]))).toEqual(new Set([isStored ? "Hit" : "Granted"]))
-        expect(yield* here(found(last))).toBe(isStored ? `old ${last}` : undefined)
-        expect(flights.stubs).toBe(undefined)
-      }).pipe(Effect.scoped))
+    test("give their leases back if their reader leaves before the load has ended, and later are stored", function*() {
+      const { flights, here, open, reading, store } = yield* begin()
+      const leaving = yield* started(Fiber.interrupt(reading))
+      yield* open
+      yield* Fiber.join(leaving)
+      yield* settle
+      const isStored = gated === "commit"
+      expect(yield* store.size).toBe(isStored ? count : 0)
+      expect(new Set(yield* tags(store, [0, 7, 248, last]))).toEqual(new Set([isStored ? "Hit" : "Granted"]))
+      expect(yield* here(found(last))).toBe(isStored ? `old ${last}` : undefined)
+      expect(flights.stubs).toBe(undefined)
+    })
   })
 
   test("P1 · wait for the loads of others, whoever has the lease of the first", function*() {
@@ -604,20 +603,18 @@ describe("PW-01 · the keys of a long list over a store", () => {
     }
   })
 
-  it.effect("P2 · are stored, but not in memory, if a store of several processes has lost changes, and refused if changed", () =>
-    Effect.gen(function*() {
-      const { end, tags } = yield* afterGap()
-      expect(tags).toEqual(["Wait", "Granted", "Wait"])
-      // The later reader reads again at the end: from the store.
-      expect(yield* end).toEqual([Exit.succeed("old 299"), count - 1, 1])
-    }).pipe(Effect.scoped))
+  test("P2 · are stored, but not in memory, if a shared store has lost changes, and refused if changed", function*() {
+    const { end, tags } = yield* afterGap()
+    expect(tags).toEqual(["Wait", "Granted", "Wait"])
+    // The later reader reads again at the end: from the store.
+    expect(yield* end).toEqual([Exit.succeed("old 299"), count - 1, 1])
+  })
 
-  it.effect("P2 · give their leases back, and are not stored, if a store that may not refuse them has lost changes", () =>
-    Effect.gen(function*() {
-      const { end, tags } = yield* afterGap({ transact: undefined })
-      expect(tags).toEqual(["Granted", "Granted", "Granted"])
-      expect(yield* end).toEqual([Exit.succeed("one 299"), 1, 1])
-    }).pipe(Effect.scoped))
+  test("P2 · give their leases back, unstored, if a store that may not refuse them has lost changes", function*() {
+    const { end, tags } = yield* afterGap({ transact: undefined })
+    expect(tags).toEqual(["Granted", "Granted", "Granted"])
+    expect(yield* end).toEqual([Exit.succeed("one 299"), 1, 1])
+  })
 
   test("P2 · are not stored if many changes are reported at once, and theirs may be among these", function*() {
     const changes = yield* Queue.unbounded<Store.Change>()

@@ -82,8 +82,7 @@ const read = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
 const refused = Effect.map(Cached.stats, (stats) => stats.refused)
 
 describe.each(caches)("stacked, over $name", (cache) => {
-  const withCache = testIn(cache.layer())
-  const provided = Effect.provide(cache.layer())
+  const test = testIn(cache.layer())
 
   describe.each(ways)("a value that an inner cache serves stale $name", ({ before, inner }) => {
     const stale = () => {
@@ -94,7 +93,7 @@ describe.each(caches)("stacked, over $name", (cache) => {
     const outer = (effect: Effect.Effect<number, string, any>, key = "outer") =>
       effect.pipe(Cached.ttl(key, { ttl: "1 hour" }))
 
-    withCache("CA-40 · is given to the caller, and the outer one does not store it", function*() {
+    test("CA-40 · is given to the caller, and the outer one does not store it", function*() {
       const { effect, prepared } = stale()
       yield* prepared
       const before = yield* refused
@@ -103,14 +102,14 @@ describe.each(caches)("stacked, over $name", (cache) => {
       expect(yield* refused).toBe(before + 1)
     })
 
-    withCache("CA-39 · is no success for an outer failover", function*() {
+    test("CA-39 · is no success for an outer failover", function*() {
       const { effect, prepared } = stale()
       yield* prepared
       expect(yield* read(effect.pipe(Cached.failover("outer", { ttl: "1 hour", fallbackOn: "all" })))).toBe(1)
       expect(yield* Cached.has("outer")).toBe(false)
     })
 
-    withCache("CA-40 · over two levels, and for callers that join them", function*() {
+    test("CA-40 · over two levels, and for callers that join them", function*() {
       const { effect, prepared } = stale()
       yield* prepared
       const middle = outer(Effect.map(Effect.yieldNow.pipe(Effect.andThen(effect)), (n) => n * 10), "middle")
@@ -119,7 +118,7 @@ describe.each(caches)("stacked, over $name", (cache) => {
       for (const key of ["one", "two", "middle"]) expect(yield* Cached.has(key)).toBe(false)
     })
 
-    withCache("CA-40 · read in fibers of the load", function*() {
+    test("CA-40 · read in fibers of the load", function*() {
       const { effect, prepared } = stale()
       yield* prepared
       const load = Effect.gen(function*() {
@@ -131,7 +130,7 @@ describe.each(caches)("stacked, over $name", (cache) => {
       expect(yield* Cached.has("outer")).toBe(false)
     })
 
-    withCache("CA-40 · in the load of many", function*() {
+    test("CA-40 · in the load of many", function*() {
       const { effect, prepared } = stale()
       yield* prepared
       const many = Cached.many(
@@ -143,7 +142,7 @@ describe.each(caches)("stacked, over $name", (cache) => {
       for (const n of [1, 2, 3]) expect(yield* Cached.has(new Outer({ n }))).toBe(false)
     })
 
-    withCache("CA-40 · across two caches", function*() {
+    test("CA-40 · across two caches", function*() {
       const { effect, prepared } = stale()
       const other = Effect.provide(yield* Layer.build(CacheLayer.memory()))
       yield* other(prepared)
@@ -152,7 +151,7 @@ describe.each(caches)("stacked, over $name", (cache) => {
       expect([yield* refused, yield* other(Cached.has("inner"))]).toEqual([1, true])
     })
 
-    withCache("CA-40 · other loads store what they bring, before, beside and after", function*() {
+    test("CA-40 · other loads store what they bring, before, beside and after", function*() {
       const { effect, prepared } = stale()
       yield* prepared
       const good = (key: string) => Effect.delay(Effect.succeed(5), 500).pipe(Cached.ttl(key, { ttl: "1 hour" }))
@@ -168,7 +167,7 @@ describe.each(caches)("stacked, over $name", (cache) => {
       expect(yield* Cached.has("outside")).toBe(true)
     })
 
-    withCache("CA-40 · a refresh made from it leaves the older value, and the next good one is stored", function*() {
+    test("CA-40 · a refresh made from it leaves the older value, and the next good one is stored", function*() {
       const { effect, origin, prepared } = stale()
       const key = "outer"
       yield* read(Effect.succeed(100).pipe(Cached.ttl(key, { ttl: "1 hour" })))
@@ -184,44 +183,42 @@ describe.each(caches)("stacked, over $name", (cache) => {
     })
   })
 
-  it.effect("CA-40 · a value that it serves fresh is stored: loaded, from memory, from the store, and joined", () =>
-    Effect.gen(function*() {
-      const { load } = source()
-      const effects = [
-        load.pipe(Cached.ttl("ttl", { ttl: "1 day" })),
-        load.pipe(Cached.softTtl("soft", { ttl: "1 day", softTtl: "1 hour", fallbackOn: "all" })),
-        load.pipe(Cached.refreshAhead("ahead", { ttl: "1 day", refreshAfter: "1 hour" })),
-        load.pipe(Cached.sliding("sliding", { idle: "1 hour" })),
-        load.pipe(Cached.failover("failover", { ttl: "1 hour", fallbackOn: "all" }))
-      ]
-      for (const [i, effect] of effects.entries()) {
-        for (const round of ["loaded", "cached"]) {
-          const key = `${i} ${round}`
-          yield* effect.pipe(Cached.ttl(key, { ttl: "1 day" }))
-          expect(yield* Cached.has(key)).toBe(true)
-        }
-        const [a, b] = [`${i} a`, `${i} b`]
-        yield* Cached.invalidate(effect === effects[0] ? "ttl" : "none")
-        yield* Effect.all([a, b].map((key) => effect.pipe(Cached.ttl(key, { ttl: "1 day" }))), {
-          concurrency: "unbounded"
-        })
-        expect([yield* Cached.has(a), yield* Cached.has(b)]).toEqual([true, true])
+  test("CA-40 · a value that it serves fresh is stored: loaded, from memory, from the store, and joined", function*() {
+    const { load } = source()
+    const effects = [
+      load.pipe(Cached.ttl("ttl", { ttl: "1 day" })),
+      load.pipe(Cached.softTtl("soft", { ttl: "1 day", softTtl: "1 hour", fallbackOn: "all" })),
+      load.pipe(Cached.refreshAhead("ahead", { ttl: "1 day", refreshAfter: "1 hour" })),
+      load.pipe(Cached.sliding("sliding", { idle: "1 hour" })),
+      load.pipe(Cached.failover("failover", { ttl: "1 hour", fallbackOn: "all" }))
+    ]
+    for (const [i, effect] of effects.entries()) {
+      for (const round of ["loaded", "cached"]) {
+        const key = `${i} ${round}`
+        yield* effect.pipe(Cached.ttl(key, { ttl: "1 day" }))
+        expect(yield* Cached.has(key)).toBe(true)
       }
-      expect(yield* refused).toBe(0)
-    }).pipe(provided))
+      const [a, b] = [`${i} a`, `${i} b`]
+      yield* Cached.invalidate(effect === effects[0] ? "ttl" : "none")
+      yield* Effect.all([a, b].map((key) => effect.pipe(Cached.ttl(key, { ttl: "1 day" }))), {
+        concurrency: "unbounded"
+      })
+      expect([yield* Cached.has(a), yield* Cached.has(b)]).toEqual([true, true])
+    }
+    expect(yield* refused).toBe(0)
+  })
 
-  it.effect("CA-40 · a value stale for another cache is fresh for the one that serves it, with or without listeners", () =>
-    Effect.gen(function*() {
-      const { load } = source()
-      yield* load.pipe(Cached.softTtl("inner", { ttl: "1 day", softTtl: "1 minute", fallbackOn: "all" }))
-      yield* minute
-      const inner = load.pipe(Cached.ttl("inner", { ttl: "1 day" }))
-      yield* inner.pipe(Cached.ttl("unseen", { ttl: "1 day" }))
-      yield* Cached.detect(inner.pipe(Cached.ttl("seen", { ttl: "1 day" })))
-      expect([yield* Cached.has("unseen"), yield* Cached.has("seen")]).toEqual([true, true])
-    }).pipe(provided))
+  test("CA-40 · a value stale for another cache is fresh for the one that serves it, listeners or not", function*() {
+    const { load } = source()
+    yield* load.pipe(Cached.softTtl("inner", { ttl: "1 day", softTtl: "1 minute", fallbackOn: "all" }))
+    yield* minute
+    const inner = load.pipe(Cached.ttl("inner", { ttl: "1 day" }))
+    yield* inner.pipe(Cached.ttl("unseen", { ttl: "1 day" }))
+    yield* Cached.detect(inner.pipe(Cached.ttl("seen", { ttl: "1 day" })))
+    expect([yield* Cached.has("unseen"), yield* Cached.has("seen")]).toEqual([true, true])
+  })
 
-  withCache("CA-40 · many stale values read in a load", function*() {
+  test("CA-40 · many stale values read in a load", function*() {
     let up = true
     const inner = Cached.many(
       Inner,

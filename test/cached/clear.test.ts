@@ -26,7 +26,7 @@ describe.each(caches.filter(({ memory }) => memory))("clear, over $name", (cache
   const within = <A, E>(effect: Effect.Effect<A, E, Caching.Caching | Scope.Scope>) =>
     impatient(Effect.scoped(Effect.provide(effect, cache.layer({ capacity: size }))))
 
-  it.effect("empties memory before the first listener runs, and ends after all have run, once for each entry", () =>
+  it.effect("empties memory before the first listener runs, and ends after all have run, once an entry", () =>
     within(Effect.gen(function*() {
       yield* filled
       const told: Array<string> = []

@@ -21,10 +21,9 @@ const writeIdOf = (key: string) => Effect.map(Cached.getEntry(key), (entry) => O
 const unavailable = new CacheError.StoreError({ store: "fake", operation: "any", reason: "Unavailable" })
 
 describe.each(caches)("over $name", (cache) => {
-  const withCache = testIn(cache.layer())
-  const provided = Effect.provide(cache.layer())
+  const test = testIn(cache.layer())
 
-  withCache("ifPresent: only where something is, be it undefined", function*() {
+  test("ifPresent: only where something is, be it undefined", function*() {
     expect(yield* Cached.set("k", 1, { ifPresent: true })).toBe(false)
     expect(yield* Cached.has("k")).toBe(false)
     yield* Cached.set("k", undefined)
@@ -32,7 +31,7 @@ describe.each(caches)("over $name", (cache) => {
     expect(yield* Cached.getOption("k")).toEqual(Option.some(2))
   })
 
-  withCache("CA-11 · an expired entry that was not swept is absent", function*() {
+  test("CA-11 · an expired entry that was not swept is absent", function*() {
     yield* Cached.set("k", 1, { ttl: "1 second" })
     yield* TestClock.adjust("1 second")
     expect(yield* Cached.set("k", 2, { ifPresent: true })).toBe(false)
@@ -43,7 +42,7 @@ describe.each(caches)("over $name", (cache) => {
     expect(yield* Cached.set("k", 4, { ifUnchanged: writeId })).toBe(false)
   })
 
-  withCache("AI-20 · ifUnchanged fails after a set, a load and an invalidation, not after a touch", function*() {
+  test("AI-20 · ifUnchanged fails after a set, a load and an invalidation, not after a touch", function*() {
     const get = Cached.ttl(Effect.succeed(1), "k", { ttl: "1 hour" })
     const changes: ReadonlyArray<readonly [Effect.Effect<unknown>, boolean]> = [
       [Cached.set("k", 2), false],
@@ -62,7 +61,7 @@ describe.each(caches)("over $name", (cache) => {
     }
   })
 
-  withCache("of fifty at once exactly one sets what is absent, and all counts arrive by compare and set", function*() {
+  test("of fifty at once exactly one sets what is absent, and all counts arrive by compare and set", function*() {
     const all = Array.from({ length: 50 }, (_, i) => i)
     const won = yield* Effect.forEach(all, (i) => Cached.set("leader", i, { ifAbsent: true }), {
       concurrency: "unbounded"
@@ -78,7 +77,7 @@ describe.each(caches)("over $name", (cache) => {
     expect(yield* Cached.getOption("n")).toEqual(Option.some(50))
   })
 
-  withCache("P2 · a load that runs does not overwrite what was set, and is not disturbed by what was not", function*() {
+  test("P2 · a load that runs does not overwrite what was set, and is not disturbed by what was not", function*() {
     const { load } = counting(1000)
     const get = Cached.ttl(load, "k", { ttl: "1 hour" })
     const reader = yield* started(get)
@@ -94,7 +93,7 @@ describe.each(caches)("over $name", (cache) => {
     expect(yield* Cached.getOption("l")).toEqual(Option.some(2))
   })
 
-  withCache("a stored failure is something: ifAbsent keeps it", function*() {
+  test("a stored failure is something: ifAbsent keeps it", function*() {
     const key = new Report({ city: "Berlin" })
     yield* Effect.exit(Cached.ttl(Effect.fail("down"), key, { ttl: "1 hour", when: () => true }))
     expect(yield* Cached.set(key, 1, { ifAbsent: true })).toBe(false)
@@ -102,7 +101,7 @@ describe.each(caches)("over $name", (cache) => {
     expect(yield* Cached.getOption(key)).toEqual(Option.some(1))
   })
 
-  withCache("with the other options: ttl, keepTtl, tags, etag", function*() {
+  test("with the other options: ttl, keepTtl, tags, etag", function*() {
     yield* Cached.set("k", 1, { ifAbsent: true, ttl: "1 hour", tags: ["t"], etag: "v1" })
     expect(Option.getOrThrow(yield* Cached.getEntry("k"))).toMatchObject({ tags: ["t"], etag: "v1", value: 1 })
     yield* TestClock.adjust("30 minutes")
@@ -111,16 +110,15 @@ describe.each(caches)("over $name", (cache) => {
     expect(yield* Cached.has("k")).toBe(false)
   })
 
-  it.effect("a ttl of zero or less leaves nothing to read where the condition holds, and all where it does not", () =>
-    Effect.gen(function*() {
-      yield* Cached.set("k", 1)
-      expect(yield* Cached.set("k", 2, { ifAbsent: true, ttl: 0 })).toBe(false)
-      expect(yield* Cached.has("k")).toBe(true)
-      expect(yield* Cached.set("k", 2, { ifPresent: true, ttl: -1 })).toBe(true)
-      expect(yield* Cached.has("k")).toBe(false)
-    }).pipe(provided))
+  test("a ttl of zero or less leaves nothing where the condition holds, and all where it does not", function*() {
+    yield* Cached.set("k", 1)
+    expect(yield* Cached.set("k", 2, { ifAbsent: true, ttl: 0 })).toBe(false)
+    expect(yield* Cached.has("k")).toBe(true)
+    expect(yield* Cached.set("k", 2, { ifPresent: true, ttl: -1 })).toBe(true)
+    expect(yield* Cached.has("k")).toBe(false)
+  })
 
-  withCache("a policy that writes nothing sets nothing, and says so", function*() {
+  test("a policy that writes nothing sets nothing, and says so", function*() {
     for (const under of [CachePolicy.disable("set"), CachePolicy.bypass, CachePolicy.disable("set")]) {
       expect(yield* under(Cached.set("k", 1, { ifAbsent: true }))).toBe(false)
       expect(yield* Cached.has("k")).toBe(false)
@@ -260,20 +258,19 @@ describe("across engines on one folder", () => {
   })
 })
 
-it.effect("P2 · a tag invalidated while the value is on its way: the value is put in again, behind the invalidation", () =>
-  Effect.gen(function*() {
-    const fake = fakeStore()
-    const layer = Layer.succeed(Store.Store, {
-      ...fake.store,
-      markers: (tags) => Effect.delay(fake.store.markers(tags), "100 millis")
-    })
-    yield* Effect.gen(function*() {
-      const setting = yield* start(Cached.set("k", 1, { ifAbsent: true, tags: ["t"] }))
-      yield* TestClock.adjust("50 millis")
-      yield* Cached.invalidate({ tag: "t" })
-      yield* elapse("50 millis")
-      yield* TestClock.adjust("100 millis")
-      expect(yield* Fiber.join(setting)).toBe(true)
-      expect(yield* Cached.getOption("k")).toEqual(Option.some(1))
-    }).pipe(Effect.provide(over({ layer })))
-  }))
+test("P2 · a tag invalidated while the value is on its way: it is put in again, behind the invalidation", function*() {
+  const fake = fakeStore()
+  const layer = Layer.succeed(Store.Store, {
+    ...fake.store,
+    markers: (tags) => Effect.delay(fake.store.markers(tags), "100 millis")
+  })
+  yield* Effect.gen(function*() {
+    const setting = yield* start(Cached.set("k", 1, { ifAbsent: true, tags: ["t"] }))
+    yield* TestClock.adjust("50 millis")
+    yield* Cached.invalidate({ tag: "t" })
+    yield* elapse("50 millis")
+    yield* TestClock.adjust("100 millis")
+    expect(yield* Fiber.join(setting)).toBe(true)
+    expect(yield* Cached.getOption("k")).toEqual(Option.some(1))
+  }).pipe(Effect.provide(over({ layer })))
+})

@@ -44,17 +44,16 @@ class Item extends CacheKey.Class<Item>()("Item", {
 const forms = [{ form: "structured", copy: "structured" }, { form: "a function", copy: byHand }] as const
 
 describe.each(caches)("copy, over $name", (cache) => {
-  const withCache = testIn(cache.layer())
-  const provided = Effect.provide(cache.layer())
+  const test = testIn(cache.layer())
 
   describe.each(forms)("as $form", ({ copy }) => {
-    withCache("ME-17 · a caller that changes a loaded or cached value changes nothing else", function*() {
+    test("ME-17 · a caller that changes a loaded or cached value changes nothing else", function*() {
       const get = Effect.map(loading().pipe(Cached.ttl("k", { ttl: "1 hour", copy })), spoil)
       expect([yield* get, yield* get, yield* get]).toEqual([fresh(1), fresh(1), fresh(1)])
       expect(yield* Cached.getOption("k")).toEqual(Option.some(fresh(1)))
     })
 
-    withCache("ME-17 · all callers of one load get their own", function*() {
+    test("ME-17 · all callers of one load get their own", function*() {
       const get = loading(1000).pipe(Cached.ttl("k", { ttl: "1 hour", copy }))
       const readers = yield* Effect.forEach([1, 2, 3], () => start(get))
       yield* TestClock.adjust(1000)
@@ -63,7 +62,7 @@ describe.each(caches)("copy, over $name", (cache) => {
       expect(yield* get).toEqual(fresh(1))
     })
 
-    withCache("ME-17 · stale values, after a failure and after a soft timeout", function*() {
+    test("ME-17 · stale values, after a failure and after a soft timeout", function*() {
       let mode: "good" | "down" | "slow" = "good"
       const load = loading()
       const get = Effect.map(
@@ -88,7 +87,7 @@ describe.each(caches)("copy, over $name", (cache) => {
       expect(yield* Cached.getOption("k")).toEqual(Option.some(fresh(1)))
     })
 
-    withCache("ME-17 · the value of a refresh", function*() {
+    test("ME-17 · the value of a refresh", function*() {
       const get = Effect.map(
         loading().pipe(Cached.refreshAhead("k", { ttl: "1 hour", refreshAfter: "1 minute", copy })),
         spoil
@@ -101,7 +100,7 @@ describe.each(caches)("copy, over $name", (cache) => {
       expect([yield* CachePolicy.refresh(get), yield* get]).toEqual([fresh(3), fresh(3)])
     })
 
-    withCache("ME-17 · functions and many, also for one key that is asked for twice", function*() {
+    test("ME-17 · functions and many, also for one key that is asked for twice", function*() {
       const strategy = { ttl: "1 hour" } as const
       const item = Cached.fn(Item, ({ n }) => Effect.sync(() => fresh(n)), { ...strategy, copy })
       const items = Cached.many(Item, (keys) => Effect.sync(() => keys.map(({ n }) => Exit.succeed(fresh(n)))), {
@@ -120,7 +119,7 @@ describe.each(caches)("copy, over $name", (cache) => {
   describe.each(forms)("CA-06 · into the cache, as $form", ({ copy }) => {
     const value = (): Value => fresh(1)
 
-    withCache("a load that changes its value afterwards changes nothing", function*() {
+    test("a load that changes its value afterwards changes nothing", function*() {
       const mine = value()
       const strategy = { ttl: "1 hour" } as const
       const get = Effect.sync(() => mine).pipe(Cached.ttl("k", { ...strategy, copy }))
@@ -130,7 +129,7 @@ describe.each(caches)("copy, over $name", (cache) => {
       expect(yield* Cached.getOption("k")).toEqual(Option.some(fresh(1)))
     })
 
-    withCache("a refresh that changes its value afterwards changes nothing", function*() {
+    test("a refresh that changes its value afterwards changes nothing", function*() {
       const mine = value()
       const get = Effect.sync(() => mine).pipe(
         Cached.refreshAhead("k", { ttl: "1 hour", refreshAfter: "1 minute", copy })
@@ -144,7 +143,7 @@ describe.each(caches)("copy, over $name", (cache) => {
       expect((yield* Cached.stats).loads).toBe(2)
     })
 
-    withCache("a lookup of many that changes its values afterwards changes nothing", function*() {
+    test("a lookup of many that changes its values afterwards changes nothing", function*() {
       const mine = [fresh(1), fresh(2)]
       const items = Cached.many(Item, (keys) => Effect.sync(() => keys.map(({ n }) => Exit.succeed(mine[n - 1]!))), {
         ttl: "1 hour",
@@ -157,7 +156,7 @@ describe.each(caches)("copy, over $name", (cache) => {
       expect((yield* Cached.stats).loads).toBe(2)
     })
 
-    withCache("a value may be changed after set, also under a condition and of many", function*() {
+    test("a value may be changed after set, also under a condition and of many", function*() {
       const mine = [value(), value(), value(), value()] as const
       const key = new Item({ n: 1 })
       yield* Cached.set("a", mine[0], { copy })
@@ -170,7 +169,7 @@ describe.each(caches)("copy, over $name", (cache) => {
       }
     })
 
-    withCache("a value is copied when set is called, not when the store has answered", function*() {
+    test("a value is copied when set is called, not when the store has answered", function*() {
       const mine = value()
       yield* Cached.set("k", fresh(0), { ttl: "1 hour" })
       const setting = yield* start(Cached.set("k", mine, { copy, keepTtl: true }))
@@ -181,18 +180,17 @@ describe.each(caches)("copy, over $name", (cache) => {
     })
   })
 
-  it.effect("ME-17 · two callers with different options share the entry: each gets the copy it has asked for", () =>
-    Effect.gen(function*() {
-      const load = loading()
-      const get = load.pipe(Cached.ttl("k", { ttl: "1 hour", copy: "structured" }))
-      const asIs = load.pipe(Cached.ttl("k", { ttl: "1 hour" }))
-      const value = yield* get
-      expect(yield* asIs).not.toBe(value)
-      // A store without memory gives each caller its own anyway.
-      if (cache.memory) expect(yield* asIs).toBe(yield* asIs)
-    }).pipe(provided))
+  test("ME-17 · two callers with different options share the entry: each gets the copy it has asked for", function*() {
+    const load = loading()
+    const get = load.pipe(Cached.ttl("k", { ttl: "1 hour", copy: "structured" }))
+    const asIs = load.pipe(Cached.ttl("k", { ttl: "1 hour" }))
+    const value = yield* get
+    expect(yield* asIs).not.toBe(value)
+    // A store without memory gives each caller its own anyway.
+    if (cache.memory) expect(yield* asIs).toBe(yield* asIs)
+  })
 
-  withCache("ME-17 · failures are not copied", function*() {
+  test("ME-17 · failures are not copied", function*() {
     let copies = 0
     const error = { why: "down" }
     const get = Effect.fail(error).pipe(Cached.ttl(new Item({ n: 1 }), {
@@ -208,7 +206,7 @@ describe.each(caches)("copy, over $name", (cache) => {
     expect(copies).toBe(0)
   })
 
-  withCache("ME-17 · one copy a read, made when it is answered, and one for what is stored", function*() {
+  test("ME-17 · one copy a read, made when it is answered, and one for what is stored", function*() {
     let copies = 0
     const get = loading().pipe(Cached.ttl("k", {
       ttl: "1 hour",
@@ -223,7 +221,7 @@ describe.each(caches)("copy, over $name", (cache) => {
     expect(copies).toBe(3)
   })
 
-  withCache("CA-06 · a value that is not stored is not copied for the cache", function*() {
+  test("CA-06 · a value that is not stored is not copied for the cache", function*() {
     let copies = 0
     const count = (value: Value) => {
       copies++
@@ -247,9 +245,9 @@ const changed = (value: Value): unknown => {
 }
 
 describe.each(caches)("copy: \"freeze\", over $name", (cache) => {
-  const withCache = testIn(cache.layer())
+  const test = testIn(cache.layer())
 
-  withCache("ME-17 · a change throws where it happens: loaded, cached, joined, of a class and of many", function*() {
+  test("ME-17 · a change throws where it happens: loaded, cached, joined, of a class and of many", function*() {
     const get = loading(1000).pipe(Cached.ttl("k", { ttl: "1 hour", copy: "freeze" }))
     const readers = yield* Effect.forEach([1, 2], () => start(get))
     yield* TestClock.adjust(1000)
@@ -270,7 +268,7 @@ describe.each(caches)("copy: \"freeze\", over $name", (cache) => {
     expect(yield* get).toEqual(fresh(1))
   })
 
-  withCache("ME-17 · a value that the load keeps is frozen when it is stored", function*() {
+  test("ME-17 · a value that the load keeps is frozen when it is stored", function*() {
     const kept = fresh(1)
     yield* Effect.succeed(kept).pipe(Cached.ttl("k", { ttl: "1 hour", copy: "freeze" }))
     expect(changed(kept)).toBeInstanceOf(TypeError)
@@ -310,35 +308,34 @@ describe("copy: \"freeze\"", () => {
       expect(yield* copied).toEqual(fresh(1))
     }).pipe(Effect.provide(CacheLayer.memory({ defaults: { copy: "freeze" } }))))
 
-  it.effect("ME-17 · goes through circles and what is frozen on the outside, and leaves all other objects alone", () =>
-    Effect.gen(function*() {
-      let asked = 0
-      class Box {
-        inside = { n: 1 }
+  inMemory("ME-17 · goes through circles and what is frozen outside, and leaves all other objects alone", function*() {
+    let asked = 0
+    class Box {
+      inside = { n: 1 }
+    }
+    const inside = Object.freeze({ list: [undefined, [1]] })
+    const value = {
+      inside,
+      self: undefined as unknown,
+      map: new Map([["a", { n: 1 }]]),
+      date: new Date(0),
+      bytes: new Uint8Array([1]),
+      box: new Box(),
+      get lazy() {
+        return ++asked
       }
-      const inside = Object.freeze({ list: [undefined, [1]] })
-      const value = {
-        inside,
-        self: undefined as unknown,
-        map: new Map([["a", { n: 1 }]]),
-        date: new Date(0),
-        bytes: new Uint8Array([1]),
-        box: new Box(),
-        get lazy() {
-          return ++asked
-        }
-      }
-      value.self = value
-      const got = yield* Effect.succeed(value).pipe(Cached.ttl("k", { ttl: "1 hour", copy: "freeze" }))
-      expect(got).toBe(value)
-      expect(Object.isFrozen(inside.list[1])).toBe(true)
-      expect([value.map, value.date, value.bytes, value.box, value.box.inside].filter(Object.isFrozen)).toEqual([])
-      expect(asked).toBe(0)
-    }).pipe(Effect.provide(CacheLayer.memory())))
+    }
+    value.self = value
+    const got = yield* Effect.succeed(value).pipe(Cached.ttl("k", { ttl: "1 hour", copy: "freeze" }))
+    expect(got).toBe(value)
+    expect(Object.isFrozen(inside.list[1])).toBe(true)
+    expect([value.map, value.date, value.bytes, value.box, value.box.inside].filter(Object.isFrozen)).toEqual([])
+    expect(asked).toBe(0)
+  })
 })
 
 describe("copy", () => {
-  it.effect("ME-17 · a value that cannot be copied dies with a CacheConfigError that says what to do, and is not stored", () =>
+  it.effect("ME-17 · a value that cannot be copied dies of a CacheConfigError that helps, and is not stored", () =>
     Effect.gen(function*() {
       let loads = 0
       const load = Effect.sync(() => ({ call: () => ++loads }))

@@ -18,26 +18,24 @@ const listed = (pattern?: string) =>
 const visits = Cached.counter("visits")
 
 describe.each(caches)("over $name", (cache) => {
-  const withCache = testIn(cache.layer())
-  const provided = Effect.provide(cache.layer())
+  const test = testIn(cache.layer())
 
-  it.effect("CA-10 · AI-06 · a counter by its name: its value, an increment, its lifetime, and its removal", () =>
-    Effect.gen(function*() {
-      expect(visits.name).toBe("visits")
-      expect([yield* visits.get, yield* visits.expiresIn, yield* visits.remove]).toEqual([0, Option.none(), false])
-      expect(yield* visits.touch("1 hour")).toBe(false)
-      expect([yield* visits.increment(), yield* visits.increment({ by: 5 })]).toEqual([1, 6])
-      expect([yield* visits.get, yield* visits.expiresIn]).toEqual([6, Option.some(Duration.infinity)])
-      expect(yield* visits.touch("1 hour")).toBe(true)
-      yield* TestClock.adjust("20 minutes")
-      expect(yield* visits.expiresIn).toEqual(Option.some(Duration.minutes(40)))
-      // An increment does not renew it.
-      expect(yield* visits.increment({ by: -10, ttl: "1 day" })).toBe(-4)
-      expect(yield* visits.expiresIn).toEqual(Option.some(Duration.minutes(40)))
-      expect([yield* visits.remove, yield* visits.remove, yield* visits.get]).toEqual([true, false, 0])
-    }).pipe(provided))
+  test("CA-10 · AI-06 · a counter by its name: its value, an increment, its lifetime, and its removal", function*() {
+    expect(visits.name).toBe("visits")
+    expect([yield* visits.get, yield* visits.expiresIn, yield* visits.remove]).toEqual([0, Option.none(), false])
+    expect(yield* visits.touch("1 hour")).toBe(false)
+    expect([yield* visits.increment(), yield* visits.increment({ by: 5 })]).toEqual([1, 6])
+    expect([yield* visits.get, yield* visits.expiresIn]).toEqual([6, Option.some(Duration.infinity)])
+    expect(yield* visits.touch("1 hour")).toBe(true)
+    yield* TestClock.adjust("20 minutes")
+    expect(yield* visits.expiresIn).toEqual(Option.some(Duration.minutes(40)))
+    // An increment does not renew it.
+    expect(yield* visits.increment({ by: -10, ttl: "1 day" })).toBe(-4)
+    expect(yield* visits.expiresIn).toEqual(Option.some(Duration.minutes(40)))
+    expect([yield* visits.remove, yield* visits.remove, yield* visits.get]).toEqual([true, false, 0])
+  })
 
-  withCache("touch: a shorter life, for ever, and none", function*() {
+  test("touch: a shorter life, for ever, and none", function*() {
     yield* visits.increment({ ttl: "1 hour" })
     expect(yield* visits.touch("1 minute")).toBe(true)
     yield* TestClock.adjust("1 minute")
@@ -50,7 +48,7 @@ describe.each(caches)("over $name", (cache) => {
   })
 
   describe("increment", () => {
-    withCache("AI-06 · starts at 0, and takes any whole step", function*() {
+    test("AI-06 · starts at 0, and takes any whole step", function*() {
       expect(yield* Cached.counter("n").increment()).toBe(1)
       expect(yield* Cached.counter("n").increment({ by: 5 })).toBe(6)
       expect(yield* Cached.counter("n").increment({ by: -10 })).toBe(-4)
@@ -59,7 +57,7 @@ describe.each(caches)("over $name", (cache) => {
       expect(yield* Cached.counter("other").increment({ by: -2 })).toBe(-2)
     })
 
-    withCache("CA-13 · it lives from where it is created, whatever the step, and is not prolonged", function*() {
+    test("CA-13 · it lives from where it is created, whatever the step, and is not prolonged", function*() {
       expect(yield* Cached.counter("n").increment({ by: 5, ttl: "1 minute" })).toBe(5)
       yield* TestClock.adjust("30 seconds")
       expect(yield* Cached.counter("n").increment({ ttl: "1 hour" })).toBe(6)
@@ -70,7 +68,7 @@ describe.each(caches)("over $name", (cache) => {
       expect(yield* Cached.counter("ever").increment({ ttl: 1 })).toBe(2)
     })
 
-    withCache("a thousand at once are all counted", function*() {
+    test("a thousand at once are all counted", function*() {
       const sums = yield* Effect.all(Array.from({ length: 1000 }, () => Cached.counter("n").increment()), {
         concurrency: "unbounded"
       })
@@ -78,7 +76,7 @@ describe.each(caches)("over $name", (cache) => {
       expect(yield* Cached.counter("n").increment()).toBe(1001)
     })
 
-    withCache("numbers are no entries: keys of the same text are apart", function*() {
+    test("numbers are no entries: keys of the same text are apart", function*() {
       yield* Cached.counter("k").increment()
       expect(yield* Cached.has("k")).toBe(false)
       yield* Cached.set("k", "text")
@@ -86,13 +84,13 @@ describe.each(caches)("over $name", (cache) => {
       expect(yield* Stream.runCollect(Looking.ids())).toEqual(["k"])
     })
 
-    withCache("clear empties counters", function*() {
+    test("clear empties counters", function*() {
       yield* Cached.counter("n").increment()
       yield* Cached.clear
       expect(yield* Cached.counter("n").increment()).toBe(1)
     })
 
-    withCache("a sum past the safe integers fails and changes nothing, and is no incident of the store", function*() {
+    test("a sum past the safe integers fails and changes nothing, and is no incident of the store", function*() {
       yield* Cached.counter("n").increment({ by: Number.MAX_SAFE_INTEGER })
       expect(yield* Effect.flip(Cached.counter("n").increment())).toMatchObject({
         _tag: "StoreError",
@@ -102,7 +100,7 @@ describe.each(caches)("over $name", (cache) => {
       expect((yield* Cached.stats).storeFailures).toBe(0)
     })
 
-    withCache.each([{ by: NaN }, { by: 0.5 }, { by: Infinity }, { by: "1" }, { bye: 1 }, { ttl: "soon" }])(
+    test.each([{ by: NaN }, { by: 0.5 }, { by: Infinity }, { by: "1" }, { bye: 1 }, { ttl: "soon" }])(
       "%j is a CacheConfigError",
       function*(options) {
         const exit = yield* Effect.exit(Effect.suspend(() => Cached.counter("n").increment(options as never)))
@@ -112,7 +110,7 @@ describe.each(caches)("over $name", (cache) => {
     )
   })
 
-  withCache("lists the counters that match, and leaves out what has expired", function*() {
+  test("lists the counters that match, and leaves out what has expired", function*() {
     expect(yield* listed()).toEqual([])
     yield* Cached.counter("page:1").increment({ by: 2 })
     yield* Cached.counter("page:2").increment({ ttl: "1 hour" })
@@ -128,7 +126,7 @@ describe.each(caches)("over $name", (cache) => {
     expect(yield* listed()).toEqual([])
   })
 
-  withCache("under a name of any text", function*() {
+  test("under a name of any text", function*() {
     const names = ["", "~t", "ä", "\ud800", "x".repeat(1000)]
     yield* Effect.forEach(names, (name) => Cached.counter(name).increment())
     expect((yield* listed()).map(({ name }) => name).toSorted()).toEqual(names.toSorted())

@@ -22,17 +22,17 @@ const reads = <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.map(Cached.detec
 const ttl = <A, E, R>(self: Effect.Effect<A, E, R>, key = "k") => Cached.ttl(self, key, { ttl: "1 hour" })
 
 describe.each(caches)("detect tells how a read over $name was answered (CA-53):", (cache) => {
-  const withCache = testIn(cache.layer({ capacity: 100 }))
+  const test = testIn(cache.layer({ capacity: 100 }))
   const kept = cache.memory ? "memory" : "store"
 
-  withCache("by its load, then with what is kept, and how long that will be served", function*() {
+  test("by its load, then with what is kept, and how long that will be served", function*() {
     expect(yield* Cached.detect(ttl(Effect.succeed("a")))).toEqual(["a", [detected("k", "load")]])
     yield* TestClock.adjust("1 minute")
     const aged = detected("k", kept, { ageMillis: minute, ttlMillis: hour - minute })
     expect(yield* Cached.detect(ttl(Effect.succeed("b")))).toEqual(["a", [aged]])
   })
 
-  withCache("by the load of another, where the very same effect runs twice too", function*() {
+  test("by the load of another, where the very same effect runs twice too", function*() {
     const read = ttl(counting(100).load)
     const readers = yield* Effect.all([start(reads(read)), start(reads(read))])
     const third = yield* started(reads(ttl(counting(100).load)))
@@ -44,7 +44,7 @@ describe.each(caches)("detect tells how a read over $name was answered (CA-53):"
     ])
   })
 
-  withCache("by a load that is not stored, or that has failed", function*() {
+  test("by a load that is not stored, or that has failed", function*() {
     const gone = { ttlMillis: 0 }
     expect(yield* reads(Cached.ttl(Effect.succeed(1), "k", { ttl: () => 0 }))).toEqual([
       detected("k", "load", gone)
@@ -55,7 +55,7 @@ describe.each(caches)("detect tells how a read over $name was answered (CA-53):"
     expect(yield* reads(ttl(revoked))).toEqual([detected("k", "load", gone)])
   })
 
-  withCache("with a fallback, then stale while no further try is made", function*() {
+  test("with a fallback, then stale while no further try is made", function*() {
     const soft = { ttl: "1 hour", softTtl: "1 minute", fallbackOn: "all" } as const
     const stale = { ageMillis: 2 * minute, ttlMillis: hour - 2 * minute, strategy: "softTtl" }
     yield* Cached.softTtl(Effect.succeed(1), "k", soft)
@@ -70,7 +70,7 @@ describe.each(caches)("detect tells how a read over $name was answered (CA-53):"
     expect(yield* Fiber.join(slow)).toEqual([detected("k", "fallback", older)])
   })
 
-  withCache("stale by failover too, though its values have no end of freshness", function*() {
+  test("stale by failover too, though its values have no end of freshness", function*() {
     const failing = Cached.failover(Effect.fail("down"), "k", {
       ttl: "1 hour",
       retryAfter: "5 seconds",
@@ -83,7 +83,7 @@ describe.each(caches)("detect tells how a read over $name was answered (CA-53):"
     )
   })
 
-  withCache("stale, while it is refreshed behind it", function*() {
+  test("stale, while it is refreshed behind it", function*() {
     const { load } = counting()
     const read = Cached.refreshAhead(load, "k", { ttl: "1 hour", refreshAfter: "1 minute" })
     yield* read
@@ -94,7 +94,7 @@ describe.each(caches)("detect tells how a read over $name was answered (CA-53):"
     expect(yield* reads(read)).toEqual([detected("k", kept, { strategy: "refreshAhead" })])
   })
 
-  withCache("each of many, by the name of the strategy", function*() {
+  test("each of many, by the name of the strategy", function*() {
     class User extends CacheKey.Class<User>()("User", { payload: { id: Schema.Int }, success: Schema.Int }) {}
     const users = Cached.many(User, (keys) => Effect.succeed(keys.map(({ id }) => Exit.succeed(id))), {
       strategy: "untilInvalidated"
@@ -108,7 +108,7 @@ describe.each(caches)("detect tells how a read over $name was answered (CA-53):"
     ])
   })
 
-  withCache("with what loads have read, before what they were for", function*() {
+  test("with what loads have read, before what they were for", function*() {
     const inner = ttl(Effect.succeed(1), "inner")
     const outer = ttl(Effect.andThen(inner, inner), "outer")
     expect(yield* reads(outer)).toEqual([

@@ -64,11 +64,11 @@ const read = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
 const testsOver = (cache: (typeof caches)[number]) => {
   const inCache = <A, E>(use: Effect.Effect<A, E, Caching.Caching | Scope.Scope>) =>
     Effect.scoped(within(cache.layer(), use))
-  const withCache = (
+  const test = (
     title: string,
     program: () => Generator<Effect.Effect<any, any, Caching.Caching | Scope.Scope>, unknown, never>
   ) => it.effect(title, () => inCache(Effect.gen(program)))
-  return { inCache, withCache }
+  return { inCache, test }
 }
 
 const entryOf = (k: Page) => Effect.map(Cached.getEntry(k), Option.getOrUndefined)
@@ -96,10 +96,10 @@ test("a load that finds no previous value finds none again, whatever another pro
 
 for (const cache of caches) {
   describe(`inside a load, over ${cache.name}`, () => {
-    const { inCache, withCache } = testsOver(cache)
+    const { inCache, test } = testsOver(cache)
 
     for (const [name, strategy] of strategies) {
-      withCache(`${name}: previous is the stale value, notModified starts its life again`, function*() {
+      test(`${name}: previous is the stale value, notModified starts its life again`, function*() {
         const source = origin()
         const page = Cached.withStrategy(source.load, key, { strategy })
         expect(yield* read(page)).toBe("value a")
@@ -165,7 +165,7 @@ for (const cache of caches) {
       )
     }
 
-    withCache("previous is what a refresh by its caller replaces, also where only the store has it", function*() {
+    test("previous is what a refresh by its caller replaces, also where only the store has it", function*() {
       const source = origin()
       const page = Cached.fn(Page, () => source.load, { ttl: "1 hour" })
       yield* read(page({ n: 1 }))
@@ -201,7 +201,7 @@ for (const cache of caches) {
         }))
     )
 
-    withCache(
+    test(
       "there is no previous for what is expired, invalidated, removed by its tag, or was never there",
       function*() {
         const source = origin()
@@ -222,7 +222,7 @@ for (const cache of caches) {
       }
     )
 
-    withCache(
+    test(
       "a caller that asks for copies gets one of previous too: a load that changes it changes nothing that is cached",
       function*() {
         class List extends CacheKey.Class<List>()("List", { success: Schema.mutable(Schema.Array(Schema.Int)) }) {}
@@ -244,7 +244,7 @@ for (const cache of caches) {
       }
     )
 
-    withCache("each of two loads, one in the other, has its own previous, and its own end", function*() {
+    test("each of two loads, one in the other, has its own previous, and its own end", function*() {
       const seen: Array<unknown> = []
       const inner = Effect.gen(function*() {
         seen.push(["inner", Option.getOrUndefined(yield* Cached.previous(Other))?.value])
@@ -348,7 +348,7 @@ const handlers: Record<
 
 for (const cache of caches) {
   describe(`notModified, over ${cache.name}`, () => {
-    const { inCache, withCache } = testsOver(cache)
+    const { inCache, test } = testsOver(cache)
 
     it.effect.each(Object.keys(handlers))(
       "ends the load past %s, whose handlers do not run; its finalizers do",
@@ -378,7 +378,7 @@ for (const cache of caches) {
         }))
     )
 
-    withCache("ends what may not be interrupted as soon as it may", function*() {
+    test("ends what may not be interrupted as soon as it may", function*() {
       yield* Cached.set(key, "old", { ttl: "1 minute" })
       let handled = 0
       const load = Cached.notModified.pipe(
@@ -392,7 +392,7 @@ for (const cache of caches) {
       expect((yield* entryOf(key))?.expiresAt).toBe(3_600_000)
     })
 
-    withCache("all waiting callers get the value that is kept", function*() {
+    test("all waiting callers get the value that is kept", function*() {
       const source = origin()
       source.inside = Effect.sleep(1000)
       const page = Cached.softTtl(source.load, key, { ttl: "10 minutes", softTtl: "1 minute" })
@@ -471,7 +471,7 @@ for (const cache of caches) {
         expect(told).toEqual([false, false])
       })))
 
-    withCache(
+    test(
       "a caller that comes after a tag of the kept value was invalidated gets a new one, stored or not",
       function*() {
         const gate = yield* Deferred.make<void>()
@@ -495,7 +495,7 @@ for (const cache of caches) {
       }
     )
 
-    withCache("a refresh whose finalizers do not end in time has failed, and keeps nothing", function*() {
+    test("a refresh whose finalizers do not end in time has failed, and keeps nothing", function*() {
       const source = origin()
       const page = Cached.refreshAhead(source.load, key, { ttl: "1 hour", refreshAfter: "1 minute" })
       yield* read(page)
@@ -512,7 +512,7 @@ for (const cache of caches) {
       expect(yield* Cached.stats).toMatchObject({ loads: 2, loadFailures: 1 })
     })
 
-    withCache("is a defect that says what to do where there is nothing to keep, and nothing is stored", function*() {
+    test("is a defect that says what to do where there is nothing to keep, and nothing is stored", function*() {
       const page = Cached.ttl(Cached.notModified, key, { ttl: "1 hour" })
       const exit = yield* read(Effect.exit(page))
       expect(exit).toEqual(Exit.die(expect.any(CacheError.CacheConfigError)))
@@ -526,7 +526,7 @@ for (const cache of caches) {
       expect(String(yield* read(Effect.exit(CachePolicy.refresh(kept))))).toContain("Check Cached.previous first")
     })
 
-    withCache("keeps the value that previous has returned, also when it expires during the load", function*() {
+    test("keeps the value that previous has returned, also when it expires during the load", function*() {
       const source = origin()
       const page = Cached.softTtl(source.load, key, { ttl: "2 minutes", softTtl: "1 minute" })
       yield* read(page)
@@ -539,7 +539,7 @@ for (const cache of caches) {
       expect((yield* entryOf(key))?.createdAt).toBe(150_000)
     })
 
-    withCache("asks functions of the outcome about the value that is kept", function*() {
+    test("asks functions of the outcome about the value that is kept", function*() {
       const source = origin()
       const asked: Array<unknown> = []
       const page = Cached.softTtl(source.load, key, {
@@ -567,7 +567,7 @@ for (const cache of caches) {
       expect(entry?.tags).toContain("value a")
     })
 
-    withCache("keeps ETag and tags, unless the load has named others", function*() {
+    test("keeps ETag and tags, unless the load has named others", function*() {
       const says: Array<Cached.Annotations> = [
         { etag: "1", tags: ["a"] },
         {},
@@ -597,7 +597,7 @@ for (const cache of caches) {
       expect(yield* Cached.has(key)).toBe(false)
     })
 
-    withCache("stores the value when its caller leaves while the load ends", function*() {
+    test("stores the value when its caller leaves while the load ends", function*() {
       yield* after(1000)
       yield* Cached.set(key, "old", { ttl: "1 minute" })
       const page = Cached.ttl(Effect.ensuring(Cached.notModified, Effect.sleep(1000)), key, { ttl: "1 hour" })
@@ -609,7 +609,7 @@ for (const cache of caches) {
       expect(yield* entryOf(key)).toMatchObject({ value: "old", createdAt: 2000 })
     })
 
-    withCache("a caller that leaves before it ends the load: nothing is renewed", function*() {
+    test("a caller that leaves before it ends the load: nothing is renewed", function*() {
       yield* Cached.set(key, "old", { ttl: "1 minute" })
       const load = Cached.previous(Page).pipe(Effect.andThen(Effect.sleep(1000)), Effect.andThen(Cached.notModified))
       const reader = yield* started(CachePolicy.refresh(Cached.ttl(load, key, { ttl: "1 hour" })))
@@ -618,7 +618,7 @@ for (const cache of caches) {
       expect(yield* entryOf(key)).toMatchObject({ value: "old", expiresAt: 60_000 })
     })
 
-    withCache("events say so; a refresh in the background is not tried again, nor logged as failed", function*() {
+    test("events say so; a refresh in the background is not tried again, nor logged as failed", function*() {
       const caching = listenersOf(yield* Caching.Caching)
       const events: Array<CacheEvent.CacheEvent> = []
       caching.listen((event) => events.push(event))
@@ -647,7 +647,7 @@ for (const cache of caches) {
       expect(source.loads).toBe(3)
     })
 
-    withCache("an operation that has left the load is too late to end it", function*() {
+    test("an operation that has left the load is too late to end it", function*() {
       yield* Cached.set(key, "old", { ttl: "1 minute" })
       let late: Exit.Exit<unknown, unknown> | undefined
       const load = Effect.gen(function*() {
@@ -668,7 +668,7 @@ for (const cache of caches) {
       expect(yield* entryOf(key)).toMatchObject({ value: "new", etag: undefined })
     })
 
-    withCache("under readOnly a waiting caller gets the value, and nothing is written", function*() {
+    test("under readOnly a waiting caller gets the value, and nothing is written", function*() {
       const source = origin()
       const page = Cached.failover(source.load, key, { ttl: "10 minutes" })
       yield* read(page)

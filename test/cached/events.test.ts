@@ -53,11 +53,11 @@ const shortly = (told: Effect.Effect<Array<CacheEvent.CacheEvent>>) =>
 const soft = { ttl: "1 hour", softTtl: "1 minute", fallbackOn: "all" } as const
 
 describe.each(caches)("over $name, events arrive in their order:", (cache) => {
-  const withCache = testIn(cache.layer({ capacity: 100 }))
+  const test = testIn(cache.layer({ capacity: 100 }))
   const hit = cache.memory ? "Hit memory" : "Hit store"
   const isLate = cache.name.startsWith("an asynchronous")
 
-  withCache("a miss, its load and a hit", function*() {
+  test("a miss, its load and a hit", function*() {
     const told = yield* Effect.map(watch, shortly)
     const { load } = counting(100)
     yield* taking(100, Cached.ttl(load, berlin, { ttl: "1 hour" }))
@@ -66,7 +66,7 @@ describe.each(caches)("over $name, events arrive in their order:", (cache) => {
     expect(yield* told).toEqual([hit])
   })
 
-  withCache("a joining caller counts as a miss too where there is nothing to serve", function*() {
+  test("a joining caller counts as a miss too where there is nothing to serve", function*() {
     const told = yield* Effect.map(watch, shortly)
     const { load } = counting(100)
     const read = Cached.ttl(load, berlin, { ttl: "1 hour" })
@@ -86,7 +86,7 @@ describe.each(caches)("over $name, events arrive in their order:", (cache) => {
     expect({ joined, loads, misses }).toEqual({ joined: 2, loads: 1, misses: 3 })
   })
 
-  withCache("a load that fails, dies, or is interrupted", function*() {
+  test("a load that fails, dies, or is interrupted", function*() {
     const told = yield* Effect.map(watch, shortly)
     const options = { ttl: "1 hour" } as const
     yield* Effect.exit(Cached.ttl(Effect.fail("secret"), berlin, options))
@@ -96,7 +96,7 @@ describe.each(caches)("over $name, events arrive in their order:", (cache) => {
     expect(yield* told).toEqual(["Miss", "Load failure 0", "Miss", "Load failure 0", "Miss", "Load interrupted 0"])
   })
 
-  withCache("a load that has found the value still right", function*() {
+  test("a load that has found the value still right", function*() {
     const told = yield* Effect.map(watch, shortly)
     const load = Effect.flatMap(
       Cached.previous(Weather),
@@ -109,7 +109,7 @@ describe.each(caches)("over $name, events arrive in their order:", (cache) => {
     expect(yield* told).toEqual(["Miss", "Load success 0", "Miss", "Load notModified 0", hit])
   })
 
-  withCache("a refresh behind a hit", function*() {
+  test("a refresh behind a hit", function*() {
     const told = yield* Effect.map(watch, shortly)
     const read = Cached.refreshAhead(counting(100).load, berlin, { ttl: "1 hour", refreshAfter: "1 minute" })
     yield* taking("2 minutes", read)
@@ -120,7 +120,7 @@ describe.each(caches)("over $name, events arrive in their order:", (cache) => {
     expect(yield* told).toEqual(["Refresh", hit, "Load success refresh 100"])
   })
 
-  withCache("stale values: for a failure, for a while after it, and for a load that takes too long", function*() {
+  test("stale values: for a failure, for a while after it, and for a load that takes too long", function*() {
     const told = yield* Effect.map(watch, shortly)
     const { load } = counting(10_000)
     yield* Cached.softTtl(Effect.succeed(0), berlin, soft)
@@ -141,7 +141,7 @@ describe.each(caches)("over $name, events arrive in their order:", (cache) => {
     expect(yield* Cached.stats).toMatchObject({ stale: 3, misses: 3, loads: 3, loadFailures: 1 })
   })
 
-  withCache("writes that store, and writes that do not", function*() {
+  test("writes that store, and writes that do not", function*() {
     const told = yield* Effect.map(watch, shortly)
     yield* Cached.set(berlin, 1)
     expect(yield* Cached.set(berlin, 2, { ifAbsent: true }).pipe(Effect.orElseSucceed(() => false))).toBe(false)
@@ -151,7 +151,7 @@ describe.each(caches)("over $name, events arrive in their order:", (cache) => {
     expect(yield* told).toEqual(["Invalidate"])
   })
 
-  withCache("a result that came too late", function*() {
+  test("a result that came too late", function*() {
     const told = yield* Effect.map(watch, shortly)
     const reader = yield* started(Cached.ttl(counting(100).load, "k", { ttl: "1 hour", tags: ["t"] }))
     yield* Cached.invalidate("k")
@@ -160,7 +160,7 @@ describe.each(caches)("over $name, events arrive in their order:", (cache) => {
     expect(yield* told).toEqual(["Miss", "Invalidate", "Refused", "Load success 100"])
   })
 
-  withCache("invalidations: of keys, of tags, of all, hard and soft", function*() {
+  test("invalidations: of keys, of tags, of all, hard and soft", function*() {
     const told = yield* watch
     const nothing = { _tag: "Invalidate", ids: [], tags: [], mode: "hard", all: false }
     yield* Cached.invalidate([])
@@ -176,7 +176,7 @@ describe.each(caches)("over $name, events arrive in their order:", (cache) => {
     ])
   })
 
-  withCache("each of many, by its own key", function*() {
+  test("each of many, by its own key", function*() {
     const told = yield* watch
     const many = Cached.many(
       Weather,

@@ -56,9 +56,9 @@ for (const eviction of [lru, fifo, leastRecentlyUpdated, newestFirst]) {
 }
 
 describe.each(caches.filter(({ memory }) => memory))("over $name", (cache) => {
-  const withCache = testIn(cache.layer({ capacity: 10 }))
+  const test = testIn(cache.layer({ capacity: 10 }))
 
-  withCache("whichever deadlines there are: none, the same, any order", function*() {
+  test("whichever deadlines there are: none, the same, any order", function*() {
     const gone: Array<string> = []
     yield* Cached.onRemoval(({ cause, id }) => Effect.sync(() => gone.push(`${id} ${cause}`)))
     const minutes = [7, 3, 9, 3, 1, 8, 2, 3, 5]
@@ -74,7 +74,7 @@ describe.each(caches.filter(({ memory }) => memory))("over $name", (cache) => {
     expect(gone.at(-1)).toBe("live evicted")
   })
 
-  withCache("an entry with another lifetime by now: later, earlier, none, some", function*() {
+  test("an entry with another lifetime by now: later, earlier, none, some", function*() {
     for (const key of ["later", "earlier", "never"]) yield* read(key, "10 minutes")
     yield* read("some", Infinity)
     for (const key of numbered(6, "live")) yield* read(key)
@@ -92,7 +92,7 @@ describe.each(caches.filter(({ memory }) => memory))("over $name", (cache) => {
     expect((yield* Cached.stats).evictions).toBe(1)
   })
 
-  withCache("an entry whose lifetime slides", function*() {
+  test("an entry whose lifetime slides", function*() {
     const slides = Cached.sliding(Effect.succeed("slides"), "slides", { idle: "10 minutes" })
     yield* slides
     for (const key of numbered(9, "live")) yield* read(key)
@@ -112,7 +112,7 @@ describe.each(caches.filter(({ memory }) => memory))("over $name", (cache) => {
     expect(yield* held([...numbered(9, "late"), "b"])).toEqual([...numbered(9, "late"), "b"])
   })
 
-  withCache("an entry that was invalidated, replaced or cleared leaves nothing behind", function*() {
+  test("an entry that was invalidated, replaced or cleared leaves nothing behind", function*() {
     for (let round = 0; round < 50; round++) {
       for (const key of numbered(10, "a")) yield* read(key, "1 minute")
       for (const key of numbered(5, "a")) yield* Cached.set(key, round, { ttl: "2 minutes" })

@@ -21,9 +21,9 @@ const engine = Effect.map(
 const inMemory = Effect.map(engine, ({ memory }) => memory.entries.size)
 
 describe.each(caches.filter(({ memory }) => memory))("over $name", (cache) => {
-  const withCache = testIn(cache.layer({ capacity: 1000 }))
+  const test = testIn(cache.layer({ capacity: 1000 }))
 
-  withCache("they leave within a second of their deadline, and listeners are called once", function*() {
+  test("they leave within a second of their deadline, and listeners are called once", function*() {
     const gone: Array<string> = []
     yield* Cached.onRemoval(({ cause, id }) => Effect.sync(() => gone.push(`${id} ${cause}`)))
     yield* read("live", "1 hour")
@@ -37,7 +37,7 @@ describe.each(caches.filter(({ memory }) => memory))("over $name", (cache) => {
     expect(gone.toSorted()).toEqual(Array.from({ length: 20 }, (_, i) => `dead ${i} expired`).toSorted())
   })
 
-  withCache("a cache at rest holds no timer; the next operation wakes it before all else", function*() {
+  test("a cache at rest holds no timer; the next operation wakes it before all else", function*() {
     const gone: Array<string> = []
     yield* Cached.onRemoval(({ id }) => Effect.sync(() => gone.push(id)))
     yield* read("live", "1 day")
@@ -52,7 +52,7 @@ describe.each(caches.filter(({ memory }) => memory))("over $name", (cache) => {
     expect(gone).toEqual(["dead"])
   })
 
-  withCache("stats and size never count the dead", function*() {
+  test("stats and size never count the dead", function*() {
     for (let i = 0; i < 500; i++) yield* read(`${i}`, "1 minute")
     yield* read("live", "1 hour")
     yield* TestClock.adjust("1 minute")
@@ -60,7 +60,7 @@ describe.each(caches.filter(({ memory }) => memory))("over $name", (cache) => {
     if (!cache.store) expect(yield* Cached.size).toBe(1)
   })
 
-  withCache("a clock that was set back by a year has not to catch up before what expires leaves", function*() {
+  test("a clock that was set back by a year has not to catch up before what expires leaves", function*() {
     yield* TestClock.setTime(2e12)
     yield* read("before", "1 hour")
     yield* TestClock.setTime(2e12 - 365 * 86_400_000)
@@ -75,7 +75,7 @@ describe.each(caches.filter(({ memory }) => memory))("over $name", (cache) => {
     expect((yield* Cached.stats).size).toBe(0)
   })
 
-  withCache("a deadline that was moved counts where it is now", function*() {
+  test("a deadline that was moved counts where it is now", function*() {
     const slides = Cached.sliding(Effect.succeed("slides"), "slides", { idle: "3 seconds" })
     yield* slides
     yield* read("touched", "2 seconds")

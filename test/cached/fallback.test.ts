@@ -238,14 +238,14 @@ describe.each(caches)("over $name", (cache) => {
 })
 
 describe.each(caches)("an answer that is stored, over $name", (cache) => {
-  const withCache = testIn(cache.layer())
+  const test = testIn(cache.layer())
   const storing = { ttl: "1 hour", softTtl: "1 minute", fallbackOn: ["Down"], storeFailures: ["Gone"] } as const
   const row = new Row({ id: 1 })
   const ahead = { ttl: "1 hour", refreshAfter: "1 minute", storeFailures: ["Gone"] } as const
 
   // A failure of a string key is kept in memory only.
   const keys = [["a key with schemas", row], ["a string key", "row"]] as const
-  withCache.each(keys.slice(0, cache.memory ? 2 : 1))(
+  test.each(keys.slice(0, cache.memory ? 2 : 1))(
     "takes the place of a value that is due, for its own soft deadline (%s)",
     function*([, key]) {
       const { load, state } = origin()
@@ -266,7 +266,7 @@ describe.each(caches)("an answer that is stored, over $name", (cache) => {
     }
   )
 
-  withCache("of a batch, too", function*() {
+  test("of a batch, too", function*() {
     let calls = 0
     let answers: ReadonlyArray<Exit.Exit<string, Down | Gone>> = [Exit.succeed("one"), Exit.succeed("two")]
     const rows = Cached.many(Row, (keys) => {
@@ -284,7 +284,7 @@ describe.each(caches)("an answer that is stored, over $name", (cache) => {
     expect(yield* Cached.getOption(new Row({ id: 2 }))).toEqual(Option.none())
   })
 
-  withCache("under failover only that of a value that was marked as stale", function*() {
+  test("under failover only that of a value that was marked as stale", function*() {
     const { load, state } = origin()
     const { softTtl: _, ...rest } = storing
     const read = Cached.failover(load, row, { ...rest, tags: ["rows"] })
@@ -297,7 +297,7 @@ describe.each(caches)("an answer that is stored, over $name", (cache) => {
     expect(yield* Cached.getOption(row)).toEqual(Option.none())
   })
 
-  withCache.each(
+  test.each(
     [
       ["fresh", "30 seconds", (load: Outcome) => CachePolicy.refresh(Cached.softTtl(load, row, storing)), gone],
       ["served by refreshAhead", "2 minutes", (load: Outcome) => Cached.refreshAhead(load, row, ahead), good],
@@ -320,7 +320,7 @@ describe.each(caches)("an answer that is stored, over $name", (cache) => {
     expect(yield* Cached.getOption(row)).toEqual(Option.some("good"))
   })
 
-  withCache("never that of a value that a touch has made fresh while it loads", function*() {
+  test("never that of a value that a touch has made fresh while it loads", function*() {
     const { load, state } = origin()
     const read = Cached.softTtl(load, row, storing)
     yield* read
@@ -333,7 +333,7 @@ describe.each(caches)("an answer that is stored, over $name", (cache) => {
     expect(yield* Cached.getOption(row)).toEqual(Option.some("good"))
   })
 
-  withCache("never that of a value that its strategy refuses to judge", function*() {
+  test("never that of a value that its strategy refuses to judge", function*() {
     const { load, state } = origin()
     const soft = made({ strategy: "softTtl", ttl: "1 hour", softTtl: "1 minute" })
     let throws = false
@@ -527,7 +527,7 @@ describe("fallbackOn", () => {
 })
 
 describe.each(caches)("in the background, over $name", (cache) => {
-  const withCache = testIn(cache.layer())
+  const test = testIn(cache.layer())
 
   /** A read after 8 minutes, whose load fails 2 seconds later, and the next one. */
   const readsOf = (read: (load: Outcome) => Effect.Effect<string, Down | Gone, Caching.Caching>, failure: Outcome) =>
@@ -548,13 +548,13 @@ describe.each(caches)("in the background, over $name", (cache) => {
       return [atOnce, yield* Fiber.join(next)]
     })
 
-  withCache("softTtl with softTimeout: 0 serves at once, and an answer ends the value", function*() {
+  test("softTtl with softTimeout: 0 serves at once, and an answer ends the value", function*() {
     const options = { ...times, softTimeout: 0, fallbackOn: ["Down"] } as const
     expect(yield* readsOf(Cached.softTtl("down", options), down)).toEqual([good, good])
     expect(yield* readsOf(Cached.softTtl("gone", options), gone)).toEqual([good, gone])
   })
 
-  withCache("refreshAhead serves at once, and no failure ends the value before its ttl", function*() {
+  test("refreshAhead serves at once, and no failure ends the value before its ttl", function*() {
     const options = { ttl: "10 minutes", refreshAfter: "7 minutes" } as const
     expect(yield* readsOf(Cached.refreshAhead("down", options), down)).toEqual([good, good])
     expect(yield* readsOf(Cached.refreshAhead("gone", options), gone)).toEqual([good, good])

@@ -21,11 +21,10 @@ class Fib extends CacheKey.Class<Fib>()("Fib", { payload: { n: Schema.Number }, 
 const strategy = { ttl: "1 hour" } as const
 
 describe.each(caches)("over $name", (cache) => {
-  const withCache = testIn(cache.layer())
-  const provided = Effect.provide(cache.layer())
+  const test = testIn(cache.layer())
 
   describe("fn", () => {
-    withCache("calls its lookup with the key, once a payload", function*() {
+    test("calls its lookup with the key, once a payload", function*() {
       const keys: Array<Report> = []
       const report = Cached.fn(Report, (key) => {
         keys.push(key)
@@ -37,7 +36,7 @@ describe.each(caches)("over $name", (cache) => {
       expect(keys).toEqual([new Report({ city: "Berlin" }), new Report({ city: "Berlin", days: 2 })])
     })
 
-    withCache("needs no payload where no field is required", function*() {
+    test("needs no payload where no field is required", function*() {
       const { load } = counting()
       const settings = Cached.fn(Settings, () => load, strategy)
       expect([yield* settings(), yield* settings(), yield* settings({})]).toEqual([1, 1, 1])
@@ -47,7 +46,7 @@ describe.each(caches)("over $name", (cache) => {
       expect(CacheKey.id(settings.key())).toBe(CacheKey.id(new Settings()))
     })
 
-    withCache("a call is an effect: it runs as often as it is run, and is made without the cache", function*() {
+    test("a call is an effect: it runs as often as it is run, and is made without the cache", function*() {
       const { counts, load } = counting()
       const settings = Cached.fn(Settings, () => load, strategy)
       const call = settings()
@@ -57,14 +56,14 @@ describe.each(caches)("over $name", (cache) => {
       expect(counts.started).toBe(2)
     })
 
-    withCache("key names what a call reads", function*() {
+    test("key names what a call reads", function*() {
       const report = Cached.fn(Report, () => Effect.succeed("sunny"), strategy)
       yield* report({ city: "Berlin" })
       expect(yield* Cached.getOption(report.key({ city: "Berlin" }))).toEqual(Option.some("sunny"))
       expect(yield* Cached.has(report.key({ city: "Rome" }))).toBe(false)
     })
 
-    withCache("invalidate makes the next call load", function*() {
+    test("invalidate makes the next call load", function*() {
       const { load } = counting()
       const report = Cached.fn(Report, ({ city }) => Effect.map(load, (n) => `${city} ${n}`), strategy)
       yield* report({ city: "Berlin" })
@@ -74,61 +73,59 @@ describe.each(caches)("over $name", (cache) => {
       expect(yield* report({ city: "Rome" })).toBe("Rome 2")
     })
 
-    it.effect("refresh loads again, once for callers that ask together, and its failure keeps the old value", () =>
-      Effect.gen(function*() {
-        const { counts, load } = counting(1000)
-        let up = true
-        const report = Cached.fn(
-          Report,
-          () => Effect.flatMap(load, (n) => up ? Effect.succeed(`${n}`) : Effect.fail(new Down())),
-          strategy
-        )
-        expect(yield* taking("1 second", report({ city: "Berlin" }))).toBe("1")
-        const both = yield* Effect.all([
-          start(report.refresh({ city: "Berlin" })),
-          start(report.refresh({ city: "Berlin" }))
-        ])
-        yield* settle
-        // While it runs the old value is served.
-        expect(yield* report({ city: "Berlin" })).toBe("1")
-        yield* TestClock.adjust("1 second")
-        expect(yield* Effect.forEach(both, Fiber.join)).toEqual(["2", "2"])
-        expect(yield* report({ city: "Berlin" })).toBe("2")
-        up = false
-        const failing = yield* started(report.refresh({ city: "Berlin" }))
-        yield* TestClock.adjust("1 second")
-        expect(yield* Fiber.await(failing)).toEqual(Exit.fail(new Down()))
-        expect(yield* report({ city: "Berlin" })).toBe("2")
-        expect(counts.started).toBe(3)
-      }).pipe(provided))
+    test("refresh loads again, once for callers that ask together, and its failure keeps the old value", function*() {
+      const { counts, load } = counting(1000)
+      let up = true
+      const report = Cached.fn(
+        Report,
+        () => Effect.flatMap(load, (n) => up ? Effect.succeed(`${n}`) : Effect.fail(new Down())),
+        strategy
+      )
+      expect(yield* taking("1 second", report({ city: "Berlin" }))).toBe("1")
+      const both = yield* Effect.all([
+        start(report.refresh({ city: "Berlin" })),
+        start(report.refresh({ city: "Berlin" }))
+      ])
+      yield* settle
+      // While it runs the old value is served.
+      expect(yield* report({ city: "Berlin" })).toBe("1")
+      yield* TestClock.adjust("1 second")
+      expect(yield* Effect.forEach(both, Fiber.join)).toEqual(["2", "2"])
+      expect(yield* report({ city: "Berlin" })).toBe("2")
+      up = false
+      const failing = yield* started(report.refresh({ city: "Berlin" }))
+      yield* TestClock.adjust("1 second")
+      expect(yield* Fiber.await(failing)).toEqual(Exit.fail(new Down()))
+      expect(yield* report({ city: "Berlin" })).toBe("2")
+      expect(counts.started).toBe(3)
+    })
 
-    it.effect("refresh takes the place of a background refresh that has not begun, and follows one that runs", () =>
-      Effect.gen(function*() {
-        const { counts, load } = counting(1000)
-        const settings = Cached.fn(Settings, () => load, {
-          strategy: "refreshAhead",
-          ttl: "1 hour",
-          refreshAfter: "1 minute"
-        })
-        yield* taking("1 second", settings())
-        yield* TestClock.adjust("2 minutes")
-        expect(yield* settings()).toBe(1)
-        const asked = yield* started(settings.refresh())
-        yield* TestClock.adjust("1 second")
-        expect(yield* Fiber.join(asked)).toBe(2)
-        expect(counts.started).toBe(2)
-        yield* TestClock.adjust("2 minutes")
-        expect(yield* settings()).toBe(2)
-        yield* settle
-        const later = yield* start(settings.refresh())
-        yield* TestClock.adjust("1 second")
-        expect(yield* settings()).toBe(3)
-        yield* settle
-        yield* TestClock.adjust("1 second")
-        expect(yield* Fiber.join(later)).toBe(4)
-      }).pipe(provided))
+    test("refresh takes the place of a background refresh that has not begun, and follows one that runs", function*() {
+      const { counts, load } = counting(1000)
+      const settings = Cached.fn(Settings, () => load, {
+        strategy: "refreshAhead",
+        ttl: "1 hour",
+        refreshAfter: "1 minute"
+      })
+      yield* taking("1 second", settings())
+      yield* TestClock.adjust("2 minutes")
+      expect(yield* settings()).toBe(1)
+      const asked = yield* started(settings.refresh())
+      yield* TestClock.adjust("1 second")
+      expect(yield* Fiber.join(asked)).toBe(2)
+      expect(counts.started).toBe(2)
+      yield* TestClock.adjust("2 minutes")
+      expect(yield* settings()).toBe(2)
+      yield* settle
+      const later = yield* start(settings.refresh())
+      yield* TestClock.adjust("1 second")
+      expect(yield* settings()).toBe(3)
+      yield* settle
+      yield* TestClock.adjust("1 second")
+      expect(yield* Fiber.join(later)).toBe(4)
+    })
 
-    withCache("takes the options of a read", function*() {
+    test("takes the options of a read", function*() {
       const settings = Cached.fn(Settings, () => Effect.never, {
         strategy: "failover",
         ttl: "1 hour",
@@ -148,7 +145,7 @@ describe.each(caches)("over $name", (cache) => {
       expect(yield* Cached.has(new Settings())).toBe(false)
     })
 
-    withCache("a lookup that throws is a defect of the call, and is not stored", function*() {
+    test("a lookup that throws is a defect of the call, and is not stored", function*() {
       let calls = 0
       const settings = Cached.fn(Settings, () => {
         if (++calls === 1) throw new Error("a mistake")
@@ -171,7 +168,7 @@ describe.each(caches)("over $name", (cache) => {
       return { fib, computed: () => computed }
     }
 
-    withCache("AI-25 · computes each value once", function*() {
+    test("AI-25 · computes each value once", function*() {
       const { computed, fib } = counted()
       expect(yield* fib({ n: 90 })).toBe(2880067194370816120n)
       expect(computed()).toBe(91)
@@ -179,13 +176,13 @@ describe.each(caches)("over $name", (cache) => {
       expect(computed()).toBe(92)
     })
 
-    withCache("callers beside each other share what they need", function*() {
+    test("callers beside each other share what they need", function*() {
       const { computed, fib } = counted()
       yield* Effect.all([fib({ n: 50 }), fib({ n: 49 }), fib({ n: 51 })], { concurrency: "unbounded" })
       expect(computed()).toBe(52)
     })
 
-    withCache("a value that needs itself dies with the path", function*() {
+    test("a value that needs itself dies with the path", function*() {
       const loop = Cached.recursive(Fib, ({ n }, self) => self({ n: (n + 1) % 3 }), strategy)
       const exit = yield* Effect.exit(loop({ n: 0 }))
       const defect = Exit.isFailure(exit) && Cause.squash(exit.cause)
@@ -195,7 +192,7 @@ describe.each(caches)("over $name", (cache) => {
       )
     })
 
-    withCache("invalidate and refresh are of one value", function*() {
+    test("invalidate and refresh are of one value", function*() {
       const { computed, fib } = counted()
       yield* fib({ n: 10 })
       yield* fib.invalidate({ n: 10 })
@@ -204,7 +201,7 @@ describe.each(caches)("over $name", (cache) => {
       expect(computed()).toBe(13)
     })
 
-    withCache("a failure below is a failure above, and nothing is stored", function*() {
+    test("a failure below is a failure above, and nothing is stored", function*() {
       let up = false
       const walk = Cached.recursive(Report, ({ city, days }, self) =>
         days > 0
@@ -215,7 +212,7 @@ describe.each(caches)("over $name", (cache) => {
       expect(yield* walk({ city: "Berlin", days: 3 })).toBe("there")
     })
 
-    withCache("interrupted, it ends every load that no other caller needs", function*() {
+    test("interrupted, it ends every load that no other caller needs", function*() {
       const ends: Array<number> = []
       const chain = Cached.recursive(Fib, ({ n }, self) =>
         Effect.onInterrupt(

@@ -17,10 +17,9 @@ const strategy = { ttl: "1 hour" } as const
 const refused = expect.objectContaining({ _tag: "CacheConfigError" })
 
 describe.each(caches)("over $name", (cache) => {
-  const withCache = testIn(cache.layer())
-  const provided = Effect.provide(cache.layer())
+  const test = testIn(cache.layer())
 
-  withCache("over string keys: one entry a key, invalidated and refreshed by the arguments", function*() {
+  test("over string keys: one entry a key, invalidated and refreshed by the arguments", function*() {
     const calls: Array<ReadonlyArray<number>> = []
     const sum = Cached.fn(
       (a: number, b: number = 1) => `sum:${a}:${b}`,
@@ -36,42 +35,41 @@ describe.each(caches)("over $name", (cache) => {
     expect(yield* sum(2, 2)).toBe(504)
   })
 
-  it.effect("over keys that a function makes: the schemas of their class, and the arguments for the lookup", () =>
-    Effect.gen(function*() {
-      class Absent extends Schema.TaggedError<Absent>()("Absent", { id: Schema.Int }) {}
-      class User extends CacheKey.Class<User>()("User", {
-        payload: { id: Schema.Int, locale: Schema.String },
-        success: Schema.Struct({ born: Schema.Date }),
-        error: Absent,
-        tags: ({ id }) => [`user:${id}`]
-      }) {}
-      const born = new Date(0)
-      const calls: Array<ReadonlyArray<unknown>> = []
-      const find = Cached.fn(
-        (id: number, locale: string = "en") => new User({ id, locale }),
-        (...args) =>
-          Effect.suspend(() => {
-            calls.push(args)
-            return args[0] === 1 ? Effect.succeed({ born }) : Effect.fail(new Absent({ id: 2 }))
-          }),
-        { ...strategy, storeFailures: ["Absent"] }
-      )
-      expect([yield* find(1), yield* find(1, "en"), yield* find(1, "de")]).toEqual([{ born }, { born }, { born }])
-      expect([yield* Effect.flip(find(2)), yield* Effect.flip(find(2))]).toEqual([
-        new Absent({ id: 2 }),
-        new Absent({ id: 2 })
-      ])
-      expect(calls).toEqual([[1], [1, "de"], [2]])
-      expect(yield* Cached.getOption(find.key(1, "de"))).toEqual(Option.some({ born }))
-      yield* find.invalidate(1)
-      expect([yield* find(1), yield* find(1, "de"), calls.length]).toEqual([{ born }, { born }, 4])
-      expect([yield* find.refresh(1), calls.length]).toEqual([{ born }, 5])
-      yield* Cached.invalidate({ tag: "user:1" })
-      const made = yield* Cached.make(find)
-      expect([yield* made(1, "de"), calls.at(-1), calls.length]).toEqual([{ born }, [1, "de"], 6])
-    }).pipe(provided))
+  test("over keys that a function makes: the schemas of their class, and the arguments for the lookup", function*() {
+    class Absent extends Schema.TaggedError<Absent>()("Absent", { id: Schema.Int }) {}
+    class User extends CacheKey.Class<User>()("User", {
+      payload: { id: Schema.Int, locale: Schema.String },
+      success: Schema.Struct({ born: Schema.Date }),
+      error: Absent,
+      tags: ({ id }) => [`user:${id}`]
+    }) {}
+    const born = new Date(0)
+    const calls: Array<ReadonlyArray<unknown>> = []
+    const find = Cached.fn(
+      (id: number, locale: string = "en") => new User({ id, locale }),
+      (...args) =>
+        Effect.suspend(() => {
+          calls.push(args)
+          return args[0] === 1 ? Effect.succeed({ born }) : Effect.fail(new Absent({ id: 2 }))
+        }),
+      { ...strategy, storeFailures: ["Absent"] }
+    )
+    expect([yield* find(1), yield* find(1, "en"), yield* find(1, "de")]).toEqual([{ born }, { born }, { born }])
+    expect([yield* Effect.flip(find(2)), yield* Effect.flip(find(2))]).toEqual([
+      new Absent({ id: 2 }),
+      new Absent({ id: 2 })
+    ])
+    expect(calls).toEqual([[1], [1, "de"], [2]])
+    expect(yield* Cached.getOption(find.key(1, "de"))).toEqual(Option.some({ born }))
+    yield* find.invalidate(1)
+    expect([yield* find(1), yield* find(1, "de"), calls.length]).toEqual([{ born }, { born }, 4])
+    expect([yield* find.refresh(1), calls.length]).toEqual([{ born }, 5])
+    yield* Cached.invalidate({ tag: "user:1" })
+    const made = yield* Cached.make(find)
+    expect([yield* made(1, "de"), calls.at(-1), calls.length]).toEqual([{ born }, [1, "de"], 6])
+  })
 
-  withCache("over string keys: with options of reads", function*() {
+  test("over string keys: with options of reads", function*() {
     const options = { ...strategy, timeout: "1 second" } as const
     const hang = Cached.fn((id: string) => `hang:${id}`, () => Effect.never, options)
     const fiber = yield* start(hang("a"))
@@ -79,7 +77,7 @@ describe.each(caches)("over $name", (cache) => {
     expect(ended(fiber)).toEqual(Exit.fail(new CacheError.LoadTimeout({ key: "hang:a", timeoutMillis: 1000 })))
   })
 
-  withCache("a recursive function fails with what its load fails with, however deep", function*() {
+  test("a recursive function fails with what its load fails with, however deep", function*() {
     class Negative extends Schema.TaggedError<Negative>()("Negative", { n: Schema.Number }) {}
     class Down extends CacheKey.Class<Down>()("Down", { payload: { n: Schema.Int }, success: Schema.Int }) {}
     const countdown = Cached.recursive(Down, ({ n }, self) =>

@@ -31,8 +31,7 @@ const inner = (key: string, ttl: Duration.Input = "1 day") => Effect.sync(() => 
 const refused = Effect.map(Cached.stats, (stats) => stats.refused)
 
 describe.each(caches)("inherit, over $name", (cache) => {
-  const withCache = testIn(cache.layer())
-  const provided = Effect.provide(cache.layer())
+  const test = testIn(cache.layer())
 
   const withAge = testIn(cache.layer({ inherit: "age" }))
 
@@ -275,7 +274,7 @@ describe.each(caches)("inherit, over $name", (cache) => {
     const life = { ...hour, inherit: "life" } as const
     const short = (key: string, ttl: `${number} minutes`) => Effect.succeed(key).pipe(Cached.ttl(key, { ttl }))
 
-    withCache("ends with the first of what a cache served, and of what was loaded inside", function*() {
+    test("ends with the first of what a cache served, and of what was loaded inside", function*() {
       yield* short("a", "30 minutes")
       yield* short("b", "50 minutes")
       yield* minutes(4)
@@ -287,7 +286,7 @@ describe.each(caches)("inherit, over $name", (cache) => {
       expect([yield* left("outer"), yield* left("of a load"), yield* left("of a look-up")]).toEqual([26, 10, 46])
     })
 
-    withCache("through levels; one in between that takes nothing over counts with its own end", function*() {
+    test("through levels; one in between that takes nothing over counts with its own end", function*() {
       yield* short("a", "30 minutes")
       const middle = (key: string, inherit: "life" | false) =>
         short("a", "30 minutes").pipe(Cached.ttl(key, { ttl: "40 minutes", inherit }))
@@ -299,7 +298,7 @@ describe.each(caches)("inherit, over $name", (cache) => {
       expect(yield* left("served")).toBe(20)
     })
 
-    withCache("has its own end where that is first, and takes over no age", function*() {
+    test("has its own end where that is first, and takes over no age", function*() {
       yield* inner("inner")
       yield* minutes(10)
       yield* inner("inner").pipe(Cached.ttl("outer", { ttl: "20 minutes", inherit: "life" }))
@@ -307,7 +306,7 @@ describe.each(caches)("inherit, over $name", (cache) => {
       expect([yield* left("outer"), yield* left("alone")]).toEqual([20, 60])
     })
 
-    withCache("is not stored where something that it has read has ended meanwhile", function*() {
+    test("is not stored where something that it has read has ended meanwhile", function*() {
       yield* short("a", "30 minutes")
       const slow = short("a", "30 minutes").pipe(Effect.tap(() => Effect.sleep("31 minutes")))
       const reading = yield* started(slow.pipe(Cached.ttl("outer", life)))
@@ -316,7 +315,7 @@ describe.each(caches)("inherit, over $name", (cache) => {
       expect(yield* Cached.has("outer")).toBe(false)
     })
 
-    withCache("hides loads from an outer one that refuses values served by caches", function*() {
+    test("hides loads from an outer one that refuses values served by caches", function*() {
       const middle = short("new", "10 minutes").pipe(Cached.ttl("middle", life))
       yield* middle.pipe(Cached.ttl("outer", { ...hour, inherit: "refuse" }))
       expect(yield* Cached.has("outer")).toBe(true)
@@ -326,20 +325,19 @@ describe.each(caches)("inherit, over $name", (cache) => {
   describe("refuse", () => {
     const refuse = { ...hour, inherit: "refuse" } as const
 
-    it.effect("CA-40 · a result made of a value that a cache served is not stored; one made of a loaded value is", () =>
-      Effect.gen(function*() {
-        const outer = inner("inner").pipe(Cached.ttl("outer", refuse))
-        yield* outer
-        expect(yield* left("outer")).toBe(60)
-        yield* Cached.invalidate("outer")
-        const before = yield* refused
-        const value = yield* outer
-        expect(value).toBe(yield* inner("inner"))
-        expect(yield* Cached.has("outer")).toBe(false)
-        expect(yield* refused).toBe(before + 1)
-      }).pipe(provided))
+    test("CA-40 · a result made of a value that a cache served is not stored; one of a loaded value is", function*() {
+      const outer = inner("inner").pipe(Cached.ttl("outer", refuse))
+      yield* outer
+      expect(yield* left("outer")).toBe(60)
+      yield* Cached.invalidate("outer")
+      const before = yield* refused
+      const value = yield* outer
+      expect(value).toBe(yield* inner("inner"))
+      expect(yield* Cached.has("outer")).toBe(false)
+      expect(yield* refused).toBe(before + 1)
+    })
 
-    withCache("CA-40 · also where a load between them was served it", function*() {
+    test("CA-40 · also where a load between them was served it", function*() {
       yield* inner("inner")
       const middle = inner("inner").pipe(Cached.ttl("middle", hour))
       yield* middle.pipe(Cached.ttl("outer", refuse))
@@ -350,19 +348,18 @@ describe.each(caches)("inherit, over $name", (cache) => {
   describe("false", () => {
     const not = { ...hour, inherit: false } as const
 
-    it.effect("the life counts from the end of the load, and those around it know nothing of what it read", () =>
-      Effect.gen(function*() {
-        yield* inner("inner")
-        yield* minutes(30)
-        const outer = inner("inner").pipe(Cached.ttl("outer", not))
-        yield* outer.pipe(Cached.ttl("loads it", hour))
-        expect([yield* left("outer"), yield* left("loads it")]).toEqual([60, 60])
-        yield* minutes(10)
-        yield* outer.pipe(Cached.ttl("reads it", hour))
-        expect(yield* left("reads it")).toBe(50)
-      }).pipe(provided))
+    test("the life counts from the end of the load, and those around it know nothing of what it read", function*() {
+      yield* inner("inner")
+      yield* minutes(30)
+      const outer = inner("inner").pipe(Cached.ttl("outer", not))
+      yield* outer.pipe(Cached.ttl("loads it", hour))
+      expect([yield* left("outer"), yield* left("loads it")]).toEqual([60, 60])
+      yield* minutes(10)
+      yield* outer.pipe(Cached.ttl("reads it", hour))
+      expect(yield* left("reads it")).toBe(50)
+    })
 
-    withCache("a stale value is not stored all the same", function*() {
+    test("a stale value is not stored all the same", function*() {
       let up = true
       const soft = Effect.suspend(() => up ? Effect.succeed(1) : Effect.fail("down")).pipe(
         Cached.softTtl("inner", { ttl: "1 day", softTtl: "1 minute", fallbackOn: "all" })

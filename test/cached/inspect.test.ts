@@ -27,7 +27,7 @@ const entryOf = (id: string) => Effect.map(Stream.runCollect(Cached.entries(id))
 const engine = (directory: string) => Layer.build(Layer.fresh(CacheLayer.disk({ directory })))
 
 describe.each(caches)("over $name", (cache) => {
-  const withCache = testIn(cache.layer())
+  const test = testIn(cache.layer())
   const provided = Effect.provide(cache.layer())
 
   describe("scan, entries, size, ping", () => {
@@ -39,7 +39,7 @@ describe.each(caches)("over $name", (cache) => {
       yield* Cached.set("~odd", 5)
     })
 
-    withCache("tell all ids, or those that match", function*() {
+    test("tell all ids, or those that match", function*() {
       expect(yield* ids()).toEqual([])
       yield* fill
       expect(yield* ids()).toEqual(
@@ -53,7 +53,7 @@ describe.each(caches)("over $name", (cache) => {
       expect(yield* Cached.size).toBe(5)
     })
 
-    withCache("neither what has expired nor what was invalidated", function*() {
+    test("neither what has expired nor what was invalidated", function*() {
       yield* fill
       yield* Cached.invalidate({ tag: "t" })
       yield* Cached.invalidate({ all: Report })
@@ -63,7 +63,7 @@ describe.each(caches)("over $name", (cache) => {
       if (!cache.store) expect(yield* Cached.size).toBe(1)
     })
 
-    withCache("an entry that a tag has made stale is listed, as stale", function*() {
+    test("an entry that a tag has made stale is listed, as stale", function*() {
       yield* fill
       yield* Cached.invalidate({ tag: "t" }, { mode: "soft" })
       expect(yield* ids("user:*")).toEqual(["user:1", "user:2"])
@@ -71,7 +71,7 @@ describe.each(caches)("over $name", (cache) => {
       expect((yield* entryOf("user:1"))?.softExpiresAt).toBe(Infinity)
     })
 
-    withCache("entries tell what is known, and nothing of the value", function*() {
+    test("entries tell what is known, and nothing of the value", function*() {
       yield* TestClock.adjust("1 hour")
       const load = Effect.delay(Effect.succeed(1), "1 second")
       const reader = yield* start(
@@ -97,7 +97,7 @@ describe.each(caches)("over $name", (cache) => {
       if (cache.store) expect(writeId).toMatch(/^[0-9a-f]{32}$/)
     })
 
-    withCache("reads are those that memory has served", function*() {
+    test("reads are those that memory has served", function*() {
       if (!cache.memory) return
       const get = Cached.ttl(Effect.succeed(1), "k", { ttl: "1 hour" })
       yield* get
@@ -106,7 +106,7 @@ describe.each(caches)("over $name", (cache) => {
       expect(Option.getOrThrow(yield* Cached.getEntry("k")).reads).toBe(3)
     })
 
-    withCache("a stored failure is listed as one; getEntry finds no value", function*() {
+    test("a stored failure is listed as one; getEntry finds no value", function*() {
       yield* Effect.exit(Cached.ttl(Effect.fail("down"), berlin, { ttl: "1 hour", when: () => true }))
       expect((yield* entryOf(CacheKey.id(berlin)))?.outcome).toBe("failure")
       expect(yield* Cached.getEntry(berlin)).toEqual(Option.none())
@@ -118,7 +118,7 @@ describe.each(caches)("over $name", (cache) => {
         expect(() => Cached.entries("[z-a]")).toThrow(CacheError.CacheConfigError)
       }))
 
-    withCache("thousands are listed, each once", function*() {
+    test("thousands are listed, each once", function*() {
       const all = Array.from({ length: 3000 }, (_, i) => `k${i}`)
       yield* Effect.forEach(all, (id) => Cached.set(id, 1, { tags: [`t${id}`] }))
       expect(yield* ids()).toEqual(all.sort())
@@ -128,7 +128,7 @@ describe.each(caches)("over $name", (cache) => {
     it.effect("ping succeeds", () => Store.ping.pipe(provided))
   })
 
-  withCache("getEntry: value and what is known of it, nothing else", function*() {
+  test("getEntry: value and what is known of it, nothing else", function*() {
     expect(yield* Cached.getEntry("k")).toEqual(Option.none())
     yield* Cached.set("k", { a: 1 }, { ttl: "1 hour", tags: ["t"], etag: "\"v1\"" })
     const entry = Option.getOrThrow(yield* Cached.getEntry("k"))

@@ -53,17 +53,17 @@ const ways: ReadonlyArray<
 ]
 
 describe.each(caches)("over $name", (cache) => {
-  const withCache = testIn(cache.layer())
+  const test = testIn(cache.layer())
 
   describe.each(ways.map(([name, run]) => ({ name, run })))("CA-50 · $name", ({ run }) => {
-    withCache.each(kinds)("of %s: what it names, and nothing else", function*([, target, rest]) {
+    test.each(kinds)("of %s: what it names, and nothing else", function*([, target, rest]) {
       yield* fill
       yield* run(target)
       expect(yield* left).toEqual(rest)
     })
   })
 
-  withCache("once the effect has succeeded, and before its value is given on", function*() {
+  test("once the effect has succeeded, and before its value is given on", function*() {
     yield* Cached.set("k", 1)
     yield* Cached.set("l", 1, { tags: ["t"] })
     yield* Cached.set(count, 1)
@@ -81,14 +81,14 @@ describe.each(caches)("over $name", (cache) => {
     ])
   })
 
-  withCache.each([Effect.fail("down"), Effect.die("bug"), Effect.interrupt])("not where it failed", function*(outcome) {
+  test.each([Effect.fail("down"), Effect.die("bug"), Effect.interrupt])("not where it failed", function*(outcome) {
     yield* Cached.set("k", 1)
     const exit = yield* Effect.exit(outcome.pipe(Cached.invalidateAfter("k")))
     expect(Exit.isFailure(exit)).toBe(true)
     expect(yield* Cached.has("k")).toBe(true)
   })
 
-  withCache("of what its value says", function*() {
+  test("of what its value says", function*() {
     yield* Cached.set("user:1", 1)
     yield* Cached.set("user:2", 1)
     yield* Effect.succeed({ id: 2 }).pipe(Cached.invalidateAfter((exit) => `user:${exit.value.id}`))
@@ -96,7 +96,7 @@ describe.each(caches)("over $name", (cache) => {
     expect(yield* Effect.filter(["user:1", "user:2"], Cached.has)).toEqual(["user:1"])
   })
 
-  withCache("CA-50 · all kinds in one list", function*() {
+  test("CA-50 · all kinds in one list", function*() {
     yield* fill
     yield* Effect.void.pipe(
       Cached.invalidateAfter([
@@ -110,7 +110,7 @@ describe.each(caches)("over $name", (cache) => {
     expect(yield* left).toEqual([second])
   })
 
-  withCache("P2 · a load that runs is stored nowhere, whatever kind of target names it", function*() {
+  test("P2 · a load that runs is stored nowhere, whatever kind of target names it", function*() {
     for (const target of [{ where: [Items, { page: 2 }] }, { all: Items }, { matching: "~Items@*" }] as const) {
       const loading = yield* Deferred.make<number>()
       const reader = yield* started(Deferred.await(loading).pipe(Cached.ttl(second, { ttl: "1 hour" })))
@@ -121,7 +121,7 @@ describe.each(caches)("over $name", (cache) => {
     }
   })
 
-  withCache("nothing is invalidated where the effect fails, or where CachePolicy.disable says so", function*() {
+  test("nothing is invalidated where the effect fails, or where CachePolicy.disable says so", function*() {
     yield* fill
     const targets = kinds.map(([, target]) => target as Cached.Target)
     yield* Effect.exit(Effect.fail("down").pipe(Cached.invalidateAfter(targets)))
@@ -175,18 +175,17 @@ describe("a store that cannot be scanned", () => {
   }
   const write = Effect.succeed("written").pipe(Cached.invalidateAfter([{ matching: "items:*" }, "items"]))
 
-  it.effect("fails no effect that has happened: memory and all other targets are invalidated, and it is logged", () =>
-    Effect.gen(function*() {
-      const lines = yield* logged(
-        Effect.gen(function*() {
-          yield* fill
-          expect(yield* write).toBe("written")
-          expect(yield* Cached.has("items")).toBe(false)
-        }),
-        unsupported()
-      )
-      expect(lines.some((line) => line.includes("by pattern did not reach all of the store"))).toBe(true)
-    }))
+  test("fails no effect that has happened: memory and all other targets are invalidated; it is logged", function*() {
+    const lines = yield* logged(
+      Effect.gen(function*() {
+        yield* fill
+        expect(yield* write).toBe("written")
+        expect(yield* Cached.has("items")).toBe(false)
+      }),
+      unsupported()
+    )
+    expect(lines.some((line) => line.includes("by pattern did not reach all of the store"))).toBe(true)
+  })
 
   it.effect("is a typed failure under strict", () =>
     Effect.gen(function*() {

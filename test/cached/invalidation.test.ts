@@ -57,11 +57,11 @@ const fill = Effect.gen(function*() {
 })
 
 describe.each(caches)("over $name", (cache) => {
-  const withCache = testIn(cache.layer())
+  const test = testIn(cache.layer())
   const provided = Effect.provide(cache.layer())
 
   describe.each(byClass.map(([name, run, rest]) => ({ name, run, rest })))("$name", ({ rest, run }) => {
-    withCache("reaches what it means and nothing else, whatever tags its readers gave", function*() {
+    test("reaches what it means and nothing else, whatever tags its readers gave", function*() {
       yield* fill
       yield* Cached.set("Forecast", 1, { tags: ["Forecast"] })
       yield* Cached.set(new Plain({ city: "Berlin" }), 1)
@@ -71,14 +71,14 @@ describe.each(caches)("over $name", (cache) => {
       expect(yield* Cached.has(new Plain({ city: "Berlin" }))).toBe(true)
     })
 
-    withCache("reaches every version of the class", function*() {
+    test("reaches every version of the class", function*() {
       const next = new Next({ city: "Berlin", days: 9 })
       yield* Cached.set(next, 1)
       yield* run
       expect(yield* Cached.has(next)).toBe(false)
     })
 
-    withCache("P2 · a load that runs: a waiting caller gets it, it is stored nowhere", function*() {
+    test("P2 · a load that runs: a waiting caller gets it, it is stored nowhere", function*() {
       const { counts, load } = counting(1000)
       const get = load.pipe(Cached.ttl(berlinLong, { ttl: "1 hour", tags: ["own"] }))
       const before = yield* start(get)
@@ -95,7 +95,7 @@ describe.each(caches)("over $name", (cache) => {
     })
   })
 
-  withCache("a tag declared by the class goes with the reader's own tags, its class does not", function*() {
+  test("a tag declared by the class goes with the reader's own tags, its class does not", function*() {
     yield* fill
     yield* Cached.invalidate({ tag: "days:3" })
     expect(yield* left).toEqual([berlinLong, paris])
@@ -105,7 +105,7 @@ describe.each(caches)("over $name", (cache) => {
     const ids = ["a:1", "a:2", "a:10", "b:1", "a.b", "axb", "[a]"]
     const has = Effect.filter(ids, (id) => Cached.has(id))
 
-    withCache.each(
+    test.each(
       [
         ["*", ids],
         ["a:*", ["a:1", "a:2", "a:10"]],
@@ -128,7 +128,7 @@ describe.each(caches)("over $name", (cache) => {
       expect(progress.at(-1)?.invalidated).toBe(gone.length)
     })
 
-    withCache("ids of a class begin with its name", function*() {
+    test("ids of a class begin with its name", function*() {
       yield* Effect.forEach(all, (key) => Cached.set(key, 1))
       yield* Cached.set("Forecast@", 1)
       yield* Cached.set("~Forecast@", 1)
@@ -139,7 +139,7 @@ describe.each(caches)("over $name", (cache) => {
       expect(yield* Cached.has("~Forecast@")).toBe(false)
     })
 
-    withCache("P2 · loads that run are stored nowhere, those of other ids are", function*() {
+    test("P2 · loads that run are stored nowhere, those of other ids are", function*() {
       const get = (key: string) => Cached.ttl(Effect.delay(Effect.succeed(1), "1 second"), key, { ttl: "1 hour" })
       const readers = yield* Effect.forEach(["user:1", "user:2", "page:1"], (key) => start(get(key)))
       yield* TestClock.adjust("500 millis")
@@ -170,7 +170,7 @@ describe.each(caches)("over $name", (cache) => {
         expect(yield* Stream.runCollect(Looking.ids())).toEqual(["page:1"])
       }).pipe(Effect.provide(cache.layer({ capacity: 20_000 }))))
 
-    withCache("an interruption by the one that looks at the progress leaves the rest", function*() {
+    test("an interruption by the one that looks at the progress leaves the rest", function*() {
       yield* Effect.forEach(Array.from({ length: 1000 }, (_, i) => `user:${i}`), (id) => Cached.set(id, 1))
       yield* Effect.exit(Cached.invalidate({ matching: "user:*" }, { onProgress: () => Effect.interrupt }))
       const rest = yield* Stream.runCount(Looking.ids("user:*"))
@@ -178,7 +178,7 @@ describe.each(caches)("over $name", (cache) => {
       expect(rest).toBeLessThan(1000)
     })
 
-    withCache("does nothing where CachePolicy.disable(\"invalidate\") says so", function*() {
+    test("does nothing where CachePolicy.disable(\"invalidate\") says so", function*() {
       yield* Cached.set(berlin, 1)
       yield* Effect.all([
         Cached.invalidate({ matching: "*" }),
@@ -194,7 +194,7 @@ describe.each(caches)("over $name", (cache) => {
   describe("CA-51 · invalidateFurther", () => {
     const get = <A, E, R>(load: Effect.Effect<A, E, R>, key = "k") => Cached.ttl(load, key, { ttl: "1 hour" })
 
-    withCache("each read forgets first, and loads again, for others too", function*() {
+    test("each read forgets first, and loads again, for others too", function*() {
       const { load } = counting()
       expect(yield* get(load)).toBe(1)
       expect(yield* CachePolicy.invalidating(get(load))).toBe(2)
@@ -203,14 +203,14 @@ describe.each(caches)("over $name", (cache) => {
       expect(yield* CachePolicy.invalidating(twice)).toEqual([3, 4])
     })
 
-    withCache("where the load fails nothing older is served, nor left", function*() {
+    test("where the load fails nothing older is served, nor left", function*() {
       const soft = Cached.softTtl("k", { ttl: "1 hour", softTtl: "30 minutes", fallbackOn: "all" })
       yield* soft(Effect.succeed(1))
       expect(yield* Effect.exit(CachePolicy.invalidating(soft(Effect.fail("down"))))).toEqual(Exit.fail("down"))
       expect(yield* Cached.has("k")).toBe(false)
     })
 
-    withCache("getOption, has, getEntry, getMany and expiresIn answer none, and forget", function*() {
+    test("getOption, has, getEntry, getMany and expiresIn answer none, and forget", function*() {
       const looks: ReadonlyArray<Effect.Effect<unknown, never, never>> = [
         Cached.getOption("k"),
         Cached.has("k"),
@@ -226,7 +226,7 @@ describe.each(caches)("over $name", (cache) => {
       }
     })
 
-    withCache("writes pass", function*() {
+    test("writes pass", function*() {
       yield* CachePolicy.invalidating(Cached.set("k", 1, { ttl: "1 hour" }))
       expect(yield* Cached.getOption("k")).toEqual(Option.some(1))
       yield* CachePolicy.invalidating(Cached.set("k", 2, { keepTtl: true }))
@@ -234,7 +234,7 @@ describe.each(caches)("over $name", (cache) => {
       expect(yield* Cached.getOption("k")).toEqual(Option.some(2))
     })
 
-    withCache("reads inside a load behave as usual, and so do those behind the scope", function*() {
+    test("reads inside a load behave as usual, and so do those behind the scope", function*() {
       const inner = counting()
       const outer = get(Effect.map(get(inner.load, "inner"), (n) => n * 10), "outer")
       expect(yield* outer).toBe(10)
@@ -244,7 +244,7 @@ describe.each(caches)("over $name", (cache) => {
       expect(yield* CachePolicy.invalidating(CachePolicy.invalidating(outer))).toBe(20)
     })
 
-    withCache("does not join what runs, nor let others join it", function*() {
+    test("does not join what runs, nor let others join it", function*() {
       const { load } = counting(1000)
       const before = yield* start(get(load))
       yield* TestClock.adjust("500 millis")
@@ -257,7 +257,7 @@ describe.each(caches)("over $name", (cache) => {
       expect(yield* get(load)).toBe(2)
     })
 
-    withCache("under readOnly it forgets and stores nothing; under bypass nothing is touched", function*() {
+    test("under readOnly it forgets and stores nothing; under bypass nothing is touched", function*() {
       const { load } = counting()
       yield* Cached.set("k", 0)
       expect(yield* CachePolicy.bypass(CachePolicy.invalidating(get(load)))).toBe(1)
@@ -268,7 +268,7 @@ describe.each(caches)("over $name", (cache) => {
       expect(yield* Cached.has("k")).toBe(false)
     })
 
-    withCache("where CachePolicy.disable(\"invalidate\") says so it forgets nothing", function*() {
+    test("where CachePolicy.disable(\"invalidate\") says so it forgets nothing", function*() {
       yield* Cached.set("k", 0)
       const disable = CachePolicy.disable("invalidate")
       expect(yield* disable(CachePolicy.invalidating(get(Effect.succeed(1))))).toBe(0)
@@ -276,7 +276,7 @@ describe.each(caches)("over $name", (cache) => {
       expect(yield* CachePolicy.invalidating(CachePolicy.disable("remove")(get(Effect.succeed(1))))).toBe(1)
     })
 
-    withCache("many: each of them is loaded again, those asked twice once", function*() {
+    test("many: each of them is loaded again, those asked twice once", function*() {
       const asked: Array<number> = []
       const many = Cached.many(Forecast, (keys) =>
         Effect.sync(() => {
@@ -292,7 +292,7 @@ describe.each(caches)("over $name", (cache) => {
     })
   })
 
-  it.effect("CA-17 · CA-52 · a short-lived entry makes its tag forget no long-lived one; an entry put in again without it stays", () =>
+  it.effect("CA-17 · CA-52 · a short-lived entry makes its tag forget no other; one put in again without it stays", () =>
     Effect.gen(function*() {
       yield* Cached.set("long", 1, { tags: ["t"] })
       yield* Cached.set("short", 1, { tags: ["t"], ttl: "1 second" })
@@ -304,7 +304,7 @@ describe.each(caches)("over $name", (cache) => {
       expect(yield* Effect.filter(["long", "anew"], (id) => Cached.has(id))).toEqual(["anew"])
     }).pipe(provided))
 
-  withCache("AI-09 · clear forgets timers and tags too: what comes after it lives as long as it says", function*() {
+  test("AI-09 · clear forgets timers and tags too: what comes after it lives as long as it says", function*() {
     yield* Cached.set("k", 1, { ttl: 100 })
     yield* Cached.clear
     yield* Cached.set("k", 2, { ttl: 10_000 })

@@ -25,9 +25,9 @@ const slow = (millis: number) => <A, E, R>(load: Effect.Effect<A, E, R>) =>
   })
 
 describe.each(caches)("minLoad, over $name", (cache) => {
-  const withCache = testIn(cache.layer())
+  const test = testIn(cache.layer())
 
-  withCache("CA-34 · only what took strictly longer is stored", function*() {
+  test("CA-34 · only what took strictly longer is stored", function*() {
     let millis = 3000
     let n = 0
     const load = Effect.suspend(() => Effect.as(Effect.sleep(millis), ++n))
@@ -40,7 +40,7 @@ describe.each(caches)("minLoad, over $name", (cache) => {
     expect(yield* Cached.stats).toMatchObject({ notStored: 0, refused: 0 })
   })
 
-  withCache("CA-34 · beside `when`, not instead of it", function*() {
+  test("CA-34 · beside `when`, not instead of it", function*() {
     const { load } = counting(1000)
     const get = load.pipe(Cached.ttl("k", {
       ttl: "1 hour",
@@ -55,7 +55,7 @@ describe.each(caches)("minLoad, over $name", (cache) => {
     expect(yield* Cached.has("q")).toBe(false)
   })
 
-  withCache("CA-34 · a quick load leaves an older value where it is", function*() {
+  test("CA-34 · a quick load leaves an older value where it is", function*() {
     let millis = 1000
     let n = 0
     const load = Effect.suspend(() => Effect.as(Effect.sleep(millis), ++n))
@@ -68,7 +68,7 @@ describe.each(caches)("minLoad, over $name", (cache) => {
     expect(yield* left("k")).toEqual(Option.some(59 * 60_000 - 10))
   })
 
-  withCache("holds for failures and for many", function*() {
+  test("holds for failures and for many", function*() {
     const reports = Cached.many(Report, (keys) =>
       Effect.as(
         Effect.sleep(keys[0]!.city === "slow" ? 1000 : 100),
@@ -83,9 +83,9 @@ describe.each(caches)("minLoad, over $name", (cache) => {
 })
 
 describe.each(caches)("stored outcomes, over $name", (cache) => {
-  const withCache = testIn(cache.layer())
+  const test = testIn(cache.layer())
 
-  withCache("CA-30 · null, undefined, false, 0 and the empty string are values", function*() {
+  test("CA-30 · null, undefined, false, 0 and the empty string are values", function*() {
     const load = (value: unknown) => {
       let loads = 0
       return Effect.sync(() => ++loads === 1 ? value : "again")
@@ -98,7 +98,7 @@ describe.each(caches)("stored outcomes, over $name", (cache) => {
     }
   })
 
-  withCache("CA-31 · a function that fails inside is called once: its mistake is no other arity", function*() {
+  test("CA-31 · a function that fails inside is called once: its mistake is no other arity", function*() {
     const { load } = counting()
     let asked = 0
     const get = load.pipe(Cached.ttl("k", {
@@ -112,7 +112,7 @@ describe.each(caches)("stored outcomes, over $name", (cache) => {
     expect((yield* Cached.stats).notStored).toBe(2)
   })
 
-  withCache("CA-31 · digits without a unit, and nothing at all, are no duration", function*() {
+  test("CA-31 · digits without a unit, and nothing at all, are no duration", function*() {
     const { counts, load } = counting()
     for (const ttl of ["1m10", "", " ", "10"] as const) {
       const exit = yield* Effect.exit(load.pipe(Cached.ttl("k", { ttl: ttl as never })))
@@ -121,7 +121,7 @@ describe.each(caches)("stored outcomes, over $name", (cache) => {
     expect(counts.started).toBe(0)
   })
 
-  withCache("CA-32 · `when` decides by outcome and key", function*() {
+  test("CA-32 · `when` decides by outcome and key", function*() {
     const seen: Array<unknown> = []
     const { load } = counting()
     const get = load.pipe(Cached.ttl("k", {
@@ -135,7 +135,7 @@ describe.each(caches)("stored outcomes, over $name", (cache) => {
     expect(seen).toEqual([Exit.succeed(1), "k", Exit.succeed(2), "k"])
   })
 
-  withCache("CA-33 · values and these failures", function*() {
+  test("CA-33 · values and these failures", function*() {
     let n = 0
     const outcomes = [Effect.fail("retry"), Effect.fail("gone"), Effect.succeed(1)]
     const get = Effect.suspend(() => outcomes[n++]!).pipe(Cached.ttl(new Report({ city: "Rome" }), {
@@ -151,7 +151,7 @@ describe.each(caches)("stored outcomes, over $name", (cache) => {
     expect([yield* get, yield* get]).toEqual([1, 1])
   })
 
-  withCache("CA-33 · failures only", function*() {
+  test("CA-33 · failures only", function*() {
     let n = 0
     const get = (city: string, outcome: Effect.Effect<number, string>) =>
       Effect.suspend(() => (n++, outcome)).pipe(
@@ -165,7 +165,7 @@ describe.each(caches)("stored outcomes, over $name", (cache) => {
     expect(n).toBe(3)
   })
 
-  withCache("CA-33 · about defects and interruptions `when` is never asked, nor are they stored", function*() {
+  test("CA-33 · about defects and interruptions `when` is never asked, nor are they stored", function*() {
     let asked = 0
     const when = () => ++asked > 0
     let n = 0
@@ -186,7 +186,7 @@ describe.each(caches)("stored outcomes, over $name", (cache) => {
     expect(n).toBe(4)
   })
 
-  withCache("CA-35 · a refresh that fails is not the caller's, and is not tried again at once", function*() {
+  test("CA-35 · a refresh that fails is not the caller's, and is not tried again at once", function*() {
     let n = 0
     const get = Effect.suspend(() => ++n === 1 ? Effect.succeed(n) : Effect.fail("down")).pipe(
       Cached.refreshAhead("k", { ttl: "1 hour", refreshAfter: "1 minute", retryAfter: "1 minute" })

@@ -241,24 +241,23 @@ describe("PW-04 · single loads that begin in one turn", () => {
     for (const id of [20, 21]) expect(yield* take(store, id)).toMatchObject({ _tag: "Granted" })
   })
 
-  it.effect("P4 · have a budget that begins when their wave is sent, so that a healthy store takes all results", () =>
-    Effect.gen(function*() {
-      // One wave after the other: the last ones wait in the line for longer than their budget.
-      const one = Semaphore.makeUnsafe(1)
-      const slowly = <A>(effect: Effect.Effect<A, StoreError>) => one.withPermit(Effect.delay(effect, "100 millis"))
-      const { here, store } = yield* oneProcess(({ acquire, commit }) => ({
-        acquire: (requests) => requests.length === 1 ? acquire(requests) : slowly(acquire(requests)),
-        commit: (requests) => requests.length === 1 ? commit(requests) : slowly(commit(requests))
-      }), { storeTimeout: "500 millis", lease: "1 minute" })
-      const reading = yield* start(here(readAll(3000)))
-      for (let i = 0; i < 50; i++) {
-        yield* settle
-        yield* TestClock.adjust("100 millis")
-      }
-      yield* Fiber.join(reading)
-      expect(yield* store.size).toBe(3000)
-      expect((yield* here(Cached.stats)).storeFailures).toBe(0)
-    }).pipe(Effect.scoped))
+  test("P4 · have a budget that begins when their wave is sent: a healthy store takes all results", function*() {
+    // One wave after the other: the last ones wait in the line for longer than their budget.
+    const one = Semaphore.makeUnsafe(1)
+    const slowly = <A>(effect: Effect.Effect<A, StoreError>) => one.withPermit(Effect.delay(effect, "100 millis"))
+    const { here, store } = yield* oneProcess(({ acquire, commit }) => ({
+      acquire: (requests) => requests.length === 1 ? acquire(requests) : slowly(acquire(requests)),
+      commit: (requests) => requests.length === 1 ? commit(requests) : slowly(commit(requests))
+    }), { storeTimeout: "500 millis", lease: "1 minute" })
+    const reading = yield* start(here(readAll(3000)))
+    for (let i = 0; i < 50; i++) {
+      yield* settle
+      yield* TestClock.adjust("100 millis")
+    }
+    yield* Fiber.join(reading)
+    expect(yield* store.size).toBe(3000)
+    expect((yield* here(Cached.stats)).storeFailures).toBe(0)
+  })
 
   test("P4 · are sent to a store that has been late once and whose time stands still while it is healthy", function*() {
     let workedMillis = 0

@@ -18,7 +18,7 @@ import { Cached, CacheKey, CachePolicy } from "effect-cached"
 import { CacheClosed, LoadTimeout } from "effect-cached/CacheError"
 import { TestClock } from "effect/testing"
 import { caches, start, taking } from "../support/caches.ts"
-import { test, testIn } from "../support/tests.ts"
+import { testIn } from "../support/tests.ts"
 
 interface Source {
   started: number
@@ -85,10 +85,10 @@ const recovered = (answers: ReadonlyArray<Answer>, old: ReadonlyArray<string> = 
 
 describe.each(caches)("over $name", (cache) => {
   const layer = cache.layer({ refresh: { timeout: 500 } })
-  const withCache = testIn(layer)
+  const test = testIn(layer)
   const key = "k"
 
-  withCache("ttl: the readers of a timeout fail, and the next ones get the value of another load", function*() {
+  test("ttl: the readers of a timeout fail, and the next ones get the value of another load", function*() {
     const source = hangs(2)
     const read = source.load.pipe(Cached.ttl(key, { ttl: 100, timeout: 200 }))
     yield* read
@@ -100,7 +100,7 @@ describe.each(caches)("over $name", (cache) => {
     expect(source.running).toBe(0)
   })
 
-  withCache.each(
+  test.each(
     [
       [
         "softTtl with softTimeout",
@@ -201,7 +201,7 @@ describe.each(caches)("over $name", (cache) => {
       return { calls, lookup }
     }
 
-    withCache("outlasted keys leave their call", function*() {
+    test("outlasted keys leave their call", function*() {
       const { calls, lookup } = lookupOf(Infinity)
       const users = Cached.many(User, lookup, { ttl: "1 hour", timeout: 200 })
       const answers = yield* busily(Effect.map(users(ids(1, 2, 3)), texts), { millis: 2000 })
@@ -211,7 +211,7 @@ describe.each(caches)("over $name", (cache) => {
       expect(calls.flat().toSorted()).toEqual([1, 1, 2, 2, 3, 3])
     })
 
-    withCache("keys that leave in one turn share the next call", function*() {
+    test("keys that leave in one turn share the next call", function*() {
       const { calls, lookup } = lookupOf(Infinity)
       const users = Cached.many(User, lookup, { ttl: "1 hour", maxLoad: 1000 })
       const read = Effect.timeout(Effect.map(users(ids(1, 2, 3)), texts), 200)
@@ -220,7 +220,7 @@ describe.each(caches)("over $name", (cache) => {
       expect(calls).toEqual([[1, 2, 3], [1, 2, 3]])
     })
 
-    withCache("a key leaves a call that continues for another key", function*() {
+    test("a key leaves a call that continues for another key", function*() {
       const { calls, lookup } = lookupOf(3000)
       const strategy = { ttl: "1 hour" } as const
       const users = Cached.many(User, lookup, { ...strategy, timeout: (key) => key.id === 1 ? 200 : 10_000 })
@@ -232,7 +232,7 @@ describe.each(caches)("over $name", (cache) => {
       expect(calls).toEqual([[1, 2], [1]])
     })
 
-    withCache("a key does not leave a call for which a patient reader waits", function*() {
+    test("a key does not leave a call for which a patient reader waits", function*() {
       const { calls, lookup } = lookupOf(3000)
       const strategy = { ttl: "1 hour" } as const
       const patient = yield* start(Effect.map(Cached.many(User, lookup, strategy)(ids(1, 2)), texts))
@@ -259,7 +259,7 @@ describe.each(caches)("over $name", (cache) => {
       }).pipe(Effect.provide(cache.layer({ refresh: { timeout: 500, retry: Schedule.recurs(1) } }))))
   })
 
-  withCache("a stream: a run without elements is left for another one", function*() {
+  test("a stream: a run without elements is left for another one", function*() {
     let runs = 0
     const origin = Stream.suspend(() => {
       const n = ++runs
@@ -271,7 +271,7 @@ describe.each(caches)("over $name", (cache) => {
     expect(runs).toBe(2)
   })
 
-  withCache("a stream: the next run is not that of a consumer that may not write", function*() {
+  test("a stream: the next run is not that of a consumer that may not write", function*() {
     let runs = 0
     const origin = Stream.suspend(() => ++runs === 1 ? Stream.never : Stream.make("own"))
     const consume = (stream: Stream.Stream<string>) =>
@@ -285,7 +285,7 @@ describe.each(caches)("over $name", (cache) => {
     for (const fiber of [first, second, third]) expect(fiber.pollUnsafe()).toEqual(Exit.succeed(["own"]))
   })
 
-  withCache("a stream: consumers that have received elements stay with their run", function*() {
+  test("a stream: consumers that have received elements stay with their run", function*() {
     let runs = 0
     const origin = Stream.suspend(() => {
       const n = ++runs
@@ -302,7 +302,7 @@ describe.each(caches)("over $name", (cache) => {
     yield* Fiber.interrupt(first)
   })
 
-  withCache("a stream: each element shows that its run does not hang", function*() {
+  test("a stream: each element shows that its run does not hang", function*() {
     let runs = 0
     const origin = Stream.suspend(() => {
       runs++
@@ -329,7 +329,7 @@ describe.each(caches)("over $name", (cache) => {
     return { origin, state }
   }
 
-  withCache("a resolver: once all callers have left, the next request reaches the origin", function*() {
+  test("a resolver: once all callers have left, the next request reaches the origin", function*() {
     const { origin, state } = hangingOnce()
     const users = Cached.resolver(origin, { ttl: "1 hour" })
     const request = (id: number) => Effect.request(new GetUser({ id }), users)
@@ -345,7 +345,7 @@ describe.each(caches)("over $name", (cache) => {
     expect(state.batches).toBe(2)
   })
 
-  withCache("a resolver: readers that stay get another batch after maxLoad", function*() {
+  test("a resolver: readers that stay get another batch after maxLoad", function*() {
     const { origin } = hangingOnce()
     const users = Cached.resolver(origin, { ttl: "1 hour", maxLoad: 1000 })
     const answers = yield* busily(Effect.request(new GetUser({ id: 1 }), users), { millis: 2000 })
@@ -353,7 +353,7 @@ describe.each(caches)("over $name", (cache) => {
     expect(count(answers, "failed")).toBe(0)
   })
 
-  withCache("a source that is slower than its readers are patient still fills the cache", function*() {
+  test("a source that is slower than its readers are patient still fills the cache", function*() {
     const run = Effect.fnUntraced(function*(timeout: number) {
       const source = sourceOf((n) => n === 1 ? 0 : 300)
       const read = source.load.pipe(Cached.ttl(`${timeout}`, { ttl: 2000, timeout }))
@@ -368,25 +368,24 @@ describe.each(caches)("over $name", (cache) => {
     expect(new Set(slow.answers.map(({ value }) => value)).size).toBeGreaterThan(3)
   })
 
-  it.effect("a source that hangs one time in twenty is loaded, and fails, about as often as a healthy one", () =>
-    Effect.gen(function*() {
-      const run = Effect.fnUntraced(function*(id: string, hangs: boolean) {
-        let seed = 7
-        const random = () => (seed = (seed * 1103515245 + 12345) & 0x7fffffff) / 0x7fffffff
-        const source = sourceOf((n) => n === 1 ? 0 : hangs && n % 20 === 0 ? Infinity : 150 + 300 * random())
-        const read = source.load.pipe(Cached.ttl(id, { ttl: 1000, timeout: 200 }))
-        yield* read
-        yield* TestClock.adjust(120)
-        return { answers: yield* busily(read, { millis: 40_000, every: 100 }), source }
-      })
-      const healthy = yield* run("healthy", false)
-      const hanging = yield* run("hanging", true)
-      expect(hanging.source.started).toBeLessThanOrEqual(2 * healthy.source.started)
-      expect(count(hanging.answers, "LoadTimeout")).toBeLessThanOrEqual(2 * count(healthy.answers, "LoadTimeout"))
-      expect(new Set(hanging.answers.map(({ value }) => value)).size).toBeGreaterThan(healthy.source.started / 2)
-    }).pipe(Effect.provide(layer)))
+  test("a source that hangs one time in twenty is loaded, and fails, about as often as a healthy one", function*() {
+    const run = Effect.fnUntraced(function*(id: string, hangs: boolean) {
+      let seed = 7
+      const random = () => (seed = (seed * 1103515245 + 12345) & 0x7fffffff) / 0x7fffffff
+      const source = sourceOf((n) => n === 1 ? 0 : hangs && n % 20 === 0 ? Infinity : 150 + 300 * random())
+      const read = source.load.pipe(Cached.ttl(id, { ttl: 1000, timeout: 200 }))
+      yield* read
+      yield* TestClock.adjust(120)
+      return { answers: yield* busily(read, { millis: 40_000, every: 100 }), source }
+    })
+    const healthy = yield* run("healthy", false)
+    const hanging = yield* run("hanging", true)
+    expect(hanging.source.started).toBeLessThanOrEqual(2 * healthy.source.started)
+    expect(count(hanging.answers, "LoadTimeout")).toBeLessThanOrEqual(2 * count(healthy.answers, "LoadTimeout"))
+    expect(new Set(hanging.answers.map(({ value }) => value)).size).toBeGreaterThan(healthy.source.started / 2)
+  })
 
-  withCache("a source that was slow before may be slow again, although its last load was quick", function*() {
+  test("a source that was slow before may be slow again, although its last load was quick", function*() {
     const source = sourceOf((n) => n % 2 === 1 ? 300 : 10)
     const read = (timeout: number) => source.load.pipe(Cached.ttl(key, { ttl: 1000, timeout }))
     for (const _ of [1, 2]) {
@@ -412,7 +411,7 @@ describe.each(caches)("over $name", (cache) => {
     expect(count(answers, "1")).toBe(0)
   })
 
-  withCache("P3: a hasty reader does not make a load run again for which a patient one waits", function*() {
+  test("P3: a hasty reader does not make a load run again for which a patient one waits", function*() {
     const source = sourceOf(() => 5000)
     const patient = yield* start(source.load.pipe(Cached.ttl(key, { ttl: "1 hour" })))
     const hasty = source.load.pipe(Cached.ttl(key, { ttl: "1 hour", timeout: 50 }))
@@ -422,7 +421,7 @@ describe.each(caches)("over $name", (cache) => {
     expect(count(answers, "1")).toBeGreaterThan(0)
   })
 
-  withCache("once the patient reader has left, the others count", function*() {
+  test("once the patient reader has left, the others count", function*() {
     const source = hangs(1)
     const patient = yield* start(source.load.pipe(Cached.ttl(key, { ttl: "1 hour" })))
     const hasty = yield* start(busily(source.load.pipe(Cached.ttl(key, { ttl: "1 hour", timeout: 200 })), {
@@ -434,7 +433,7 @@ describe.each(caches)("over $name", (cache) => {
     expect(recovered(yield* Fiber.join(hasty))).toBeLessThanOrEqual(400)
   })
 
-  withCache.each(
+  test.each(
     [
       ["a finalizer of a second", Effect.onExit(Effect.never, () => Effect.sleep(1000))],
       ["a finalizer that hangs", Effect.onExit(Effect.never, () => Effect.never)],
@@ -451,7 +450,7 @@ describe.each(caches)("over $name", (cache) => {
     expect(yield* read).toBe("2")
   })
 
-  withCache("an uninterruptible load is not run again", function*() {
+  test("an uninterruptible load is not run again", function*() {
     const source = sourceOf(() => 3000)
     const read = Effect.uninterruptible(source.load).pipe(Cached.ttl(key, { ttl: "1 hour", timeout: 200 }))
     yield* busily(read, { millis: 4000 })
@@ -472,7 +471,7 @@ describe.each(caches)("over $name", (cache) => {
     expect(readers.map((fiber) => fiber.pollUnsafe())).toEqual([closed, closed])
   })
 
-  withCache("a load whose id was invalidated is not run again: the next readers have a load of their own", function*() {
+  test("a load whose id was invalidated is not run again: the next readers have a load of their own", function*() {
     const source = hangs(1)
     const read = source.load.pipe(Cached.ttl(key, { ttl: "1 hour", timeout: 200 }))
     const first = yield* start(Effect.exit(read))
@@ -483,46 +482,44 @@ describe.each(caches)("over $name", (cache) => {
     expect(source.started).toBe(2)
   })
 
-  it.effect("an invalidation while the load gives way: the callers get the next attempt, which is not stored", () =>
-    Effect.gen(function*() {
-      let loads = 0
-      const load = Effect.suspend(() =>
-        ++loads === 1 ? Effect.onExit(Effect.never, () => Effect.sleep(50)) : Effect.succeed(`${loads}`)
-      )
-      const read = load.pipe(Cached.ttl(key, { ttl: "1 hour", timeout: 200 }))
-      yield* start(Effect.exit(read))
-      yield* TestClock.adjust(100)
-      const second = yield* start(read)
-      yield* TestClock.adjust(130)
-      yield* Cached.invalidate(key)
-      yield* TestClock.adjust(30)
-      expect(yield* Fiber.join(second)).toBe("2")
-      expect(yield* read).toBe("3")
-    }).pipe(Effect.provide(layer)))
+  test("an invalidation while the load gives way: the callers get the next attempt, which is not stored", function*() {
+    let loads = 0
+    const load = Effect.suspend(() =>
+      ++loads === 1 ? Effect.onExit(Effect.never, () => Effect.sleep(50)) : Effect.succeed(`${loads}`)
+    )
+    const read = load.pipe(Cached.ttl(key, { ttl: "1 hour", timeout: 200 }))
+    yield* start(Effect.exit(read))
+    yield* TestClock.adjust(100)
+    const second = yield* start(read)
+    yield* TestClock.adjust(130)
+    yield* Cached.invalidate(key)
+    yield* TestClock.adjust(30)
+    expect(yield* Fiber.join(second)).toBe("2")
+    expect(yield* read).toBe("3")
+  })
 
-  it.effect("a caller that leaves while the load gives way waits for its finalizers, and not for the next load", () =>
-    Effect.gen(function*() {
-      let loads = 0
-      const load = Effect.suspend(() =>
-        ++loads === 1 ? Effect.onExit(Effect.never, () => Effect.sleep(50)) : Effect.sleep(100)
-      )
-      const read = load.pipe(Cached.ttl(key, { ttl: "1 hour", timeout: 200 }))
-      yield* start(Effect.exit(read))
-      yield* TestClock.adjust(100)
-      const second = yield* start(read)
-      yield* TestClock.adjust(110)
-      second.interruptUnsafe()
-      yield* TestClock.adjust(0)
-      const third = yield* start(CachePolicy.refresh(read))
-      yield* TestClock.adjust(60)
-      const exits = [second.pollUnsafe(), third.pollUnsafe()]
-      // The next load ends before anything is asserted: a cache that closes would wait for it.
-      yield* TestClock.adjust(100)
-      expect(loads).toBe(2)
-      expect(exits.map((exit) => exit && Exit.hasInterrupts(exit))).toEqual([true, undefined])
-    }).pipe(Effect.provide(layer)))
+  test("a caller that leaves while the load gives way waits for its finalizers, not for the next load", function*() {
+    let loads = 0
+    const load = Effect.suspend(() =>
+      ++loads === 1 ? Effect.onExit(Effect.never, () => Effect.sleep(50)) : Effect.sleep(100)
+    )
+    const read = load.pipe(Cached.ttl(key, { ttl: "1 hour", timeout: 200 }))
+    yield* start(Effect.exit(read))
+    yield* TestClock.adjust(100)
+    const second = yield* start(read)
+    yield* TestClock.adjust(110)
+    second.interruptUnsafe()
+    yield* TestClock.adjust(0)
+    const third = yield* start(CachePolicy.refresh(read))
+    yield* TestClock.adjust(60)
+    const exits = [second.pollUnsafe(), third.pollUnsafe()]
+    // The next load ends before anything is asserted: a cache that closes would wait for it.
+    yield* TestClock.adjust(100)
+    expect(loads).toBe(2)
+    expect(exits.map((exit) => exit && Exit.hasInterrupts(exit))).toEqual([true, undefined])
+  })
 
-  withCache("a clock that is set back does not end the patience", function*() {
+  test("a clock that is set back does not end the patience", function*() {
     const source = hangs(1)
     const read = source.load.pipe(Cached.ttl(key, { ttl: "1 hour", maxLoad: 1000 }))
     yield* TestClock.setTime(10_000_000)
@@ -532,13 +529,13 @@ describe.each(caches)("over $name", (cache) => {
     expect(recovered(answers)).toBeLessThanOrEqual(1100)
   })
 
-  withCache("an explicit refresh that hangs", function*() {
+  test("an explicit refresh that hangs", function*() {
     const source = hangs(1)
     const read = source.load.pipe(Cached.ttl(key, { ttl: "1 hour", timeout: 200 }))
     expect(recovered(yield* taking(0, CachePolicy.refresh(busily(read, { millis: 1000 }))))).toBeLessThanOrEqual(400)
   })
 
-  withCache("is a counter, an event and a warning for each key class, until a load succeeds", function*() {
+  test("is a counter, an event and a warning for each key class, until a load succeeds", function*() {
     const seen: Array<unknown> = []
     const source = sourceOf((n) => n < 4 ? Infinity : 0)
     const other = hangs(1)

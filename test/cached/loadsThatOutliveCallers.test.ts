@@ -164,27 +164,26 @@ test("the lease of a load that runs on is kept", function*() {
   expect(yield* Fiber.join(second)).toBe(2)
 })
 
-it.effect("with `wait`, a process loads beside it after that time, an earlier load that it waited for included", () =>
-  Effect.gen(function*() {
-    const shared: Store.Store = { ...MemoryStore.make(), capabilities: { shared: true, changes: false } }
-    const layer = Layer.provide(CacheLayer.layer({ wait: "5 seconds" }), Layer.succeed(Store.Store, shared))
-    const inOne = yield* Layer.build(Layer.fresh(layer))
-    const inOther = yield* Layer.build(Layer.fresh(layer))
-    const { counts, load } = stubborn(10_000)
-    const read = <A>(load: Effect.Effect<A>) => Cached.ttl(load, "k", { ttl: "1 hour" })
-    const first = yield* start(Effect.provide(read(Effect.never), inOne))
-    const waiting = yield* start(Effect.provide(read(Effect.succeed(0)), inOther))
-    yield* elapse("3010 millis")
-    yield* Fiber.interrupt(first)
-    yield* leave(Effect.provide(read(load), inOne))
-    expect(counts).toMatchObject({ running: 1, started: 1 })
-    yield* elapse("1980 millis")
-    expect(ended(waiting)).toBe("still waiting")
-    yield* elapse("10 millis")
-    expect(ended(waiting)).toMatchObject({ value: 0 })
-    expect(counts.running).toBe(1)
-    yield* TestClock.adjust("10 seconds")
-  }).pipe(Effect.scoped))
+test("with `wait`, a process loads beside it after that time, with an earlier load that it waited for", function*() {
+  const shared: Store.Store = { ...MemoryStore.make(), capabilities: { shared: true, changes: false } }
+  const layer = Layer.provide(CacheLayer.layer({ wait: "5 seconds" }), Layer.succeed(Store.Store, shared))
+  const inOne = yield* Layer.build(Layer.fresh(layer))
+  const inOther = yield* Layer.build(Layer.fresh(layer))
+  const { counts, load } = stubborn(10_000)
+  const read = <A>(load: Effect.Effect<A>) => Cached.ttl(load, "k", { ttl: "1 hour" })
+  const first = yield* start(Effect.provide(read(Effect.never), inOne))
+  const waiting = yield* start(Effect.provide(read(Effect.succeed(0)), inOther))
+  yield* elapse("3010 millis")
+  yield* Fiber.interrupt(first)
+  yield* leave(Effect.provide(read(load), inOne))
+  expect(counts).toMatchObject({ running: 1, started: 1 })
+  yield* elapse("1980 millis")
+  expect(ended(waiting)).toBe("still waiting")
+  yield* elapse("10 millis")
+  expect(ended(waiting)).toMatchObject({ value: 0 })
+  expect(counts.running).toBe(1)
+  yield* TestClock.adjust("10 seconds")
+})
 
 inMemory("a call of many that outlives its callers keeps all of its ids", function*() {
   const running: Array<number> = []

@@ -39,9 +39,9 @@ const ttl = Cached.ttl("k", { ttl: "1 hour" })
 
 describe.each(caches)("over $name", (cache) => {
   const layer = cache.layer()
-  const withCache = testIn(layer)
+  const test = testIn(layer)
 
-  withCache("a load continues when its starter leaves: one load for 100 followers", function*() {
+  test("a load continues when its starter leaves: one load for 100 followers", function*() {
     const { counts, load } = sourceOf()
     const read = ttl(Effect.ignore(load).pipe(Effect.as("value")))
     const first = yield* start(request(read))
@@ -53,7 +53,7 @@ describe.each(caches)("over $name", (cache) => {
     expect(counts.loads).toBe(1)
   })
 
-  withCache("if the load then fails, it runs once more, for a follower, and all followers are answered", function*() {
+  test("if the load then fails, it runs once more, for a follower, and all followers are answered", function*() {
     const { counts, load } = sourceOf()
     const first = yield* start(request(ttl(load)))
     const followers = yield* Effect.forEach(Array.from({ length: 100 }), () => start(request(ttl(load))))
@@ -65,7 +65,7 @@ describe.each(caches)("over $name", (cache) => {
     expect(yield* request(ttl(load))).toBe(2)
   })
 
-  withCache("ten starters that leave in turn cause at most two loads", function*() {
+  test("ten starters that leave in turn cause at most two loads", function*() {
     const { counts, load } = sourceOf()
     const readers = yield* Effect.forEach(Array.from({ length: 11 }), () => start(request(ttl(load))))
     for (const reader of readers.slice(0, 10)) {
@@ -77,7 +77,7 @@ describe.each(caches)("over $name", (cache) => {
     expect(counts.loads).toBe(2)
   })
 
-  withCache("the second failure is the answer, also if its starter has left", function*() {
+  test("the second failure is the answer, also if its starter has left", function*() {
     const { counts, load } = sourceOf()
     const [first, second, third] = yield* Effect.forEach([1, 2, 3], () => start(request(ttl(load))))
     yield* TestClock.adjust(500)
@@ -89,7 +89,7 @@ describe.each(caches)("over $name", (cache) => {
     expect(counts.loads).toBe(2)
   })
 
-  withCache("a load that hangs on a closed connection runs again with that of a reader that waits", function*() {
+  test("a load that hangs on a closed connection runs again with that of a reader that waits", function*() {
     let loads = 0
     const query = Effect.flatMap(Connection, (connection) => {
       const n = ++loads
@@ -109,18 +109,17 @@ describe.each(caches)("over $name", (cache) => {
     expect(loads).toBe(2)
   })
 
-  it.effect("a refresh without a stale value for its readers runs once more, for a reader that has joined", () =>
-    Effect.gen(function*() {
-      const { counts, load } = sourceOf()
-      const read = request(load.pipe(Cached.refreshAhead("k", { ttl: 5000, refreshAfter: 1000 })))
-      expect(yield* taking(1000, read)).toBe(1)
-      yield* TestClock.adjust(4500)
-      expect(yield* read).toBe(1)
-      yield* TestClock.adjust(600)
-      expect(yield* taking(20_000, read)).toBe(counts.loads)
-    }).pipe(Effect.provide(layer)))
+  test("a refresh without a stale value for its readers runs once more, for a reader that has joined", function*() {
+    const { counts, load } = sourceOf()
+    const read = request(load.pipe(Cached.refreshAhead("k", { ttl: 5000, refreshAfter: 1000 })))
+    expect(yield* taking(1000, read)).toBe(1)
+    yield* TestClock.adjust(4500)
+    expect(yield* read).toBe(1)
+    yield* TestClock.adjust(600)
+    expect(yield* taking(20_000, read)).toBe(counts.loads)
+  })
 
-  withCache("the starter of an enclosing load counts too", function*() {
+  test("the starter of an enclosing load counts too", function*() {
     const { counts, load } = sourceOf()
     const inner = ttl(load)
     const outer = Cached.ttl(inner, "outer", { ttl: "1 hour" })
@@ -135,7 +134,7 @@ describe.each(caches)("over $name", (cache) => {
     expect(counts.loads).toBe(2)
   })
 
-  withCache("a stale value is served, as before, and no other load begins", function*() {
+  test("a stale value is served, as before, and no other load begins", function*() {
     let loads = 0
     const load = Effect.suspend(() => ++loads === 1 ? Effect.succeed(1) : Effect.delay(Effect.fail("down"), 300))
     const read = load.pipe(Cached.softTtl("k", { ttl: "1 hour", softTtl: 1000, softTimeout: 100, fallbackOn: "all" }))
@@ -147,7 +146,7 @@ describe.each(caches)("over $name", (cache) => {
     expect(loads).toBe(2)
   })
 
-  withCache("a failure that would be stored is not, and is no answer of the origin", function*() {
+  test("a failure that would be stored is not, and is no answer of the origin", function*() {
     const { counts, load } = sourceOf()
     const stores = Cached.ttl("k", { ttl: "1 hour", storeFailures: ["Closed"] })
     const first = yield* start(request(stores(load)))
@@ -162,7 +161,7 @@ describe.each(caches)("over $name", (cache) => {
     expect(counts.loads).toBe(2)
   })
 
-  withCache("a failure with the starter present is shared as before", function*() {
+  test("a failure with the starter present is shared as before", function*() {
     let loads = 0
     const failing = ttl(Effect.suspend(() => Effect.andThen(Effect.sleep(1000), Effect.fail(++loads))))
     const readers = yield* Effect.forEach([1, 2, 3], () => start(Effect.exit(failing)))
@@ -171,7 +170,7 @@ describe.each(caches)("over $name", (cache) => {
     expect(loads).toBe(1)
   })
 
-  withCache("a defect, too, and the second failure is the answer of all", function*() {
+  test("a defect, too, and the second failure is the answer of all", function*() {
     let loads = 0
     const dying = ttl(Effect.suspend(() => Effect.andThen(Effect.sleep(1000), Effect.die(`defect ${++loads}`))))
     const first = yield* start(dying)
@@ -183,7 +182,7 @@ describe.each(caches)("over $name", (cache) => {
     expect(Exit.isFailure(exit) && Cause.squash(exit.cause)).toBe("defect 2")
   })
 
-  withCache("many: the keys that others wait for are loaded once more", function*() {
+  test("many: the keys that others wait for are loaded once more", function*() {
     class User extends CacheKey.Class<User>()("User", { payload: { id: Schema.Int }, success: Schema.Number }) {}
     const calls: Array<ReadonlyArray<number>> = []
     const users = Cached.many(User, (keys) =>
