@@ -100,7 +100,7 @@ describe("each wave has the store's whole time, until one has exceeded it", () =
     })
 
   describe("P4 · a healthy store that needs longer than its time limit for the whole call", () => {
-    warned("answers a lookup of all keys", [], function*(store) {
+    warned("answers a lookup of all keys", [], function*() {
       yield* passing(Cached.setMany(pairs, { ttl: "1 hour" }))
       expect(found(yield* passing(Cached.getMany(keys)))).toBe(count)
       expect(found(yield* passing(CachePolicy.strict(Cached.getMany(keys))))).toBe(count)
@@ -279,8 +279,9 @@ describe("a call whose store goes wrong in a later wave continues, warns once, a
       ) => Generator<Effect.Effect<any, any, Scope.Scope>, void, never>
     ) =>
       test(title, function*() {
-        const two = yield* twoProcesses(operation, how)
-        const warnings = yield* warningsOf(Effect.gen(() => program(two)))
+        // The processes log where they begin, and as long as they run.
+        const both = Effect.flatMap(twoProcesses(operation, how), (two) => Effect.gen(() => program(two)))
+        const warnings = yield* warningsOf(Effect.scoped(both))
         expect(warnings.filter((text) => text.includes("The store"))).toHaveLength(1)
       })
 

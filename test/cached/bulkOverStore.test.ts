@@ -109,7 +109,7 @@ describe("PW-01 · the flights of a bulk call at the store", () => {
 
   test("do not ask again for keys that other processes are loading, or have stored", function*() {
     let asked = 0
-    const { calls, here, layer, store } = yield* oneProcess(({ acquire, markers }) => ({
+    const { calls, here, store } = yield* oneProcess(({ acquire, markers }) => ({
       acquire: (requests) => (requests.length === 1 && asked++, acquire(requests)),
       markers: (tags) => (asked++, markers(tags))
     }))
