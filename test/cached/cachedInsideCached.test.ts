@@ -1,5 +1,5 @@
 /** One cached effect inside another: a result made with a stale value is not stored. */
-import { describe, expect, it } from "@effect/vitest"
+import { describe, expect } from "@effect/vitest"
 import { Effect, Exit, Fiber, Layer, Schema } from "effect"
 import { Cached, CacheKey, CacheLayer, CachePolicy } from "effect-cached"
 import { MemoryStore } from "effect-cached/memory"

@@ -1,5 +1,5 @@
 /** Counters: one by its name, and all of them. */
-import { describe, expect, it } from "@effect/vitest"
+import { describe, expect } from "@effect/vitest"
 import { Cause, Duration, Effect, Exit, Layer, Option, Stream } from "effect"
 import { Cached, CacheError, CacheLayer, CachePolicy, type Caching } from "effect-cached"
 import { Store } from "effect-cached/adapters"

@@ -47,7 +47,7 @@ describe.each(caches)("over $name", (cache) => {
       class Other extends Context.Service<Other, Caching.Shape>()("Other") {}
       const { load } = counting()
       const get = load.pipe(Cached.withStrategy("k"))
-      const other = get.pipe(Cached.test(Other))
+      const other = get.pipe(Cached.withCache(Other))
       const both = Layer.merge(
         cache.layer({ strategy }),
         CacheLayer.named(Other, CacheLayer.memory({ strategy: { ttl: "2m" } }))
@@ -217,10 +217,10 @@ describe.each(caches)("over $name", (cache) => {
     yield* Effect.gen(function*() {
       for (let i = 0; i < 2; i++) {
         yield* get
-        yield* get.pipe(Cached.test(Other))
+        yield* get.pipe(Cached.withCache(Other))
       }
       expect(yield* Cached.has("k")).toBe(false)
-      expect(yield* Cached.has("k").pipe(Cached.test(Other))).toBe(true)
+      expect(yield* Cached.has("k").pipe(Cached.withCache(Other))).toBe(true)
     }).pipe(Effect.provide(both))
   })
 })
@@ -260,7 +260,7 @@ describe("two caches over one store", () => {
       Effect.gen(function*() {
         const { counts, load } = counting(1000)
         const get = load.pipe(Cached.ttl(`shared ${shareLoad}`, { ttl: "1h", shareLoad }))
-        const readers = [yield* start(get), yield* start(get.pipe(Cached.test(Other)))]
+        const readers = [yield* start(get), yield* start(get.pipe(Cached.withCache(Other)))]
         yield* TestClock.adjust("5 seconds")
         for (const reader of readers) yield* Fiber.join(reader)
         return counts.started

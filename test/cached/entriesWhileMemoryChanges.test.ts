@@ -5,7 +5,6 @@ import { Cached, CacheLayer, type Caching, Transaction } from "effect-cached"
 import { TestClock } from "effect/testing"
 import { caches, start } from "../support/caches.ts"
 import { impatient } from "../support/impatient.ts"
-import { test } from "../support/tests.ts"
 
 const size = 2560
 const ids = Array.from({ length: size }, (_, i) => `k:${i}`)

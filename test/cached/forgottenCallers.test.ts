@@ -8,11 +8,11 @@ import { runInNewContext } from "node:vm"
 class Caller extends Context.Service<Caller, object>()("Caller") {}
 class Pages extends Context.Service<Pages, Caching.Shape>()("Pages") {}
 
-it("a read through test keeps nothing of its caller, once it has ended", async () => {
+it("a read through withCache keeps nothing of its caller, once it has ended", async () => {
   const scope = await Effect.runPromise(Scope.make())
   const layer = Layer.merge(CacheLayer.memory(), CacheLayer.named(Pages, Layer.fresh(CacheLayer.memory())))
   const caches = await Effect.runPromise(Layer.buildWithScope(layer, scope))
-  const page = Effect.succeed(1).pipe(Cached.ttl("page", { ttl: "1 hour" }), Cached.test(Pages))
+  const page = Effect.succeed(1).pipe(Cached.ttl("page", { ttl: "1 hour" }), Cached.withCache(Pages))
   // A function of its own, whose frame ends: a variable of this one would keep the service alive.
   const readBy = async (): Promise<WeakRef<object>> => {
     const service = {}

@@ -1,7 +1,7 @@
 /**
  * `Cached.fn` over string keys and over keys that a function makes, and recursive functions that fail.
  */
-import { describe, expect, it } from "@effect/vitest"
+import { describe, expect } from "@effect/vitest"
 import { Cause, Effect, Exit, Option, Schema } from "effect"
 import { Cached, CacheError, CacheKey, CacheLayer, type Caching } from "effect-cached"
 import { caches, elapse, ended, start } from "../support/caches.ts"

@@ -1,5 +1,5 @@
 /** P3: a load uses the services of the reader that started it, and readers that wait do not inherit their end. */
-import { describe, expect, it } from "@effect/vitest"
+import { describe, expect } from "@effect/vitest"
 import { Cause, Context, Data, Effect, Exit, Fiber, Schema } from "effect"
 import { Cached, CacheKey } from "effect-cached"
 import { TestClock } from "effect/testing"
