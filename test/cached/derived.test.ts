@@ -670,7 +670,7 @@ describe("two processes over one store", () => {
     }
   })
 
-  test("P8 · an entry written before its marker was requested is not taken over, whenever that is told", function*() {
+  test("P8 · an entry written before its marker was requested is not taken over, whenever the store says it", function*() {
     const { begun, gate, here, page, site, source, state, there } = yield* world
     const told = yield* Deferred.make<void>()
     state.written = (id) => id === "source" ? Deferred.await(told) : Effect.void
