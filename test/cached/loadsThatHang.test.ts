@@ -131,7 +131,7 @@ describe.each(caches)("over $name", (cache) => {
       expect(recovered(yield* busily(read, { millis: 1000 }), ["1"])).toBeLessThanOrEqual(400)
     }).pipe(Effect.provide(cache.layer())))
 
-  test("a clock that is set forward during a load does not make readers patient", function*() {
+  testIn()("a clock that is set forward during a load does not make readers patient", function*() {
     const source = sourceOf((n) => n === 2 ? Infinity : 20)
     const read = source.load.pipe(Cached.ttl(key, { ttl: 1000, timeout: 200 }))
     const wall = { ahead: 0 }
@@ -457,7 +457,7 @@ describe.each(caches)("over $name", (cache) => {
     expect(source.started).toBe(1)
   })
 
-  test("callers of a load that gives way while the cache closes die with CacheClosed", function*() {
+  testIn()("callers of a load that gives way while the cache closes die with CacheClosed", function*() {
     const scope = yield* Scope.make()
     const context = yield* Layer.buildWithScope(layer, scope)
     const load = Effect.onInterrupt(Effect.never, () => Effect.sleep(500))
