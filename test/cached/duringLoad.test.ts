@@ -15,7 +15,7 @@ import { TestClock } from "effect/testing"
 import { caches, fakeStore, over, settle, start, started, within } from "../support/caches.ts"
 import { listenersOf } from "../support/listeners.ts"
 import { made } from "../support/strategies.ts"
-import { test } from "../support/tests.ts"
+import { test, testIn } from "../support/tests.ts"
 
 class Page extends CacheKey.Class<Page>()("Page", { payload: { n: Schema.Int }, success: Schema.String }) {}
 class Other extends CacheKey.Class<Other>()("Other", { payload: { n: Schema.Int }, success: Schema.String }) {}
@@ -678,7 +678,7 @@ for (const cache of caches) {
       expect((yield* entryOf(key))?.createdAt).toBe(0)
     })
 
-    test("closing the cache ends a load that ends itself", function*() {
+    testIn()("closing the cache ends a load that ends itself", function*() {
       yield* after(1)
       const scope = yield* Scope.make()
       const context = yield* Layer.buildWithScope(cache.layer(), scope)
