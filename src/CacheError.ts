@@ -373,8 +373,8 @@ export class StreamLagged extends Data.TaggedError("StreamLagged")<{
 }
 
 /**
- * The remaining elements of a stored stream are lost, and a new run of the origin cannot replace them, because it does
- * not begin with the elements that the consumer has already received. To get the new content, consume the stream again.
+ * The store has lost a page of a stream behind elements that the consumer has already received. To get the stream from
+ * its beginning, consume it again.
  *
  * **Example** (Describing the failure)
  *
@@ -391,8 +391,7 @@ export class StreamCut extends Data.TaggedError("StreamCut")<{
   readonly key: string
 }> {
   override get message(): string {
-    return `The rest of the stored stream "${this.key}" is lost, and its origin now begins with other elements. Consume it ` +
-      "again"
+    return `The rest of the stored stream "${this.key}" is lost. Consume it again`
   }
 }
 

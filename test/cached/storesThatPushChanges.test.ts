@@ -423,7 +423,7 @@ describe("a store that says Coherent and ends at once", () => {
   })
 })
 
-/** What a program is told while each `pause` another of these is pushed. */
+/** The warnings that a program gets while each `pause` another of these is pushed. */
 const logsWhile = (pushed: ReadonlyArray<Pushed>, pause: string, times: number) =>
   Effect.gen(function*() {
     const storage = pushing()

@@ -599,13 +599,14 @@ describe("Cached.stream over a store", () => {
     const planted = new TextEncoder().encode(JSON.stringify([run, Number.MAX_SAFE_INTEGER, ...rest]))
     fake.entries.set("rows", { meta, payload: planted })
     yield* Effect.gen(function*() {
-      yield* Stream.runDrain(rows)
       let asked = 0
       fake.behave = (operation) => {
         // Ends the test if there is no limit.
         if (operation === "remove" && ++asked > 10_000) return { before: Effect.never }
         return {}
       }
+      yield* Stream.runDrain(Stream.take(rows, 1))
+      yield* CachePolicy.refresh(Stream.runDrain(rows))
       yield* Cached.invalidate("rows")
       for (let i = 0; i < 3; i++) yield* Effect.andThen(TestClock.adjust("1 minute"), settle)
       expect(pagesOf(fake.entries)).toEqual([])
@@ -677,47 +678,46 @@ describe("Cached.stream over a store", () => {
 
   describe("a page that is lost", () => {
     const text = "x".repeat(70_000)
-    const elements = (run: number) => Array.from({ length: 20 }, (_, i) => `${i < 10 ? 0 : run} ${i} ${text}`)
+    const elements = (run: number) => Array.from({ length: 30 }, (_, i) => `${run} ${i} ${text}`)
+    const cut = new CacheError.StreamCut({ key: "rows" })
+    const lose = ({ entries }: { readonly entries: Map<string, unknown> }, page: number) => {
+      for (const id of pagesOf(entries)) if (id.endsWith(`:${page}:rows`)) entries.delete(id)
+    }
 
-    test.withoutMemory("the origin runs again, and what the consumer has got is skipped", function*(fake) {
+    test.withoutMemory("ends a consumer of those before it, and the next one starts a run", function*(fake) {
       const source = counted(elements)
       yield* Stream.runDrain(source.rows)
-      for (const id of pagesOf(fake.entries)) if (id.endsWith(":7:rows")) fake.entries.delete(id)
-      expect(yield* Stream.runCollect(source.rows)).toEqual(elements(2))
-      expect(source.runs).toBe(2)
-      expect(yield* Stream.runCollect(source.rows)).toEqual(elements(2))
-      expect(source.runs).toBe(2)
+      lose(fake, 15)
+      const { exit, got } = yield* consumer(source.rows)
+      expect([errorOf(yield* exit), got]).toEqual([cut, elements(1).slice(0, 15)])
+      expect([yield* Stream.runCollect(source.rows), source.runs]).toEqual([elements(2), 2])
+      expect([yield* Stream.runCollect(source.rows), source.runs]).toEqual([elements(2), 2])
     })
 
-    test.withoutMemory("P4 · also while the store is down", function*(fake) {
-      const source = counted(() => elements(1))
+    test.withoutMemory("P4 · and is the first: the origin runs at once, also while the store is down", function*(fake) {
+      const source = counted(elements)
       yield* Stream.runDrain(source.rows)
-      let reads = 0
+      lose(fake, 0)
+      expect([yield* Stream.runCollect(source.rows), source.runs]).toEqual([elements(2), 2])
       fake.behave = (operation, id) =>
-        operation === "get" && (id === "rows" || ++reads < 5) ? {} : {
+        operation === "get" && id === "rows" ? {} : {
           before: Effect.fail(new CacheError.StoreError({ store: "fake", operation, reason: "Unavailable" }))
         }
-      expect(yield* Stream.runCollect(source.rows)).toEqual(elements(1))
-      expect(source.runs).toBe(2)
+      expect([yield* Stream.runCollect(source.rows), source.runs]).toEqual([elements(3), 3])
     })
-  })
 
-  describe("a page that is lost, and more", () => {
-    const text = "x".repeat(70_000)
-    const elements = (run: number) => Array.from({ length: 30 }, (_, i) => `${i < 10 ? 0 : run} ${i} ${text}`)
-
-    test.withoutMemory("where nothing may be set the origin runs again too, and nothing is stored", function*(fake) {
-      const source = counted(elements)
-      yield* Stream.runDrain(source.rows)
-      for (const id of pagesOf(fake.entries)) if (id.endsWith(":7:rows")) fake.entries.delete(id)
+    test.withoutMemory("where nothing may be set, the stored stream stays", function*(fake) {
+      const { rows } = counted(elements)
+      yield* Stream.runDrain(rows)
+      lose(fake, 7)
       const stored = Array.from(fake.entries.keys())
-      expect(yield* CachePolicy.disable("set")(Stream.runCollect(source.rows))).toEqual(elements(2))
+      expect(errorOf(yield* Effect.exit(CachePolicy.disable("set")(Stream.runDrain(rows))))).toEqual(cut)
       yield* settle
       expect(Array.from(fake.entries.keys())).toEqual(stored)
     })
 
     test.withoutMemory(
-      "one of a run that continues: the origin runs once more, for the late consumer",
+      "of a run that continues: it ends the late consumer, and the run is not stored",
       function*(fake) {
         const [gate, end] = [yield* Deferred.make<void>(), yield* Deferred.make<void>()]
         const source = counted(() => elements(1), (run) => run === 1 ? Deferred.await(end) : Effect.void)
@@ -725,28 +725,18 @@ describe("Cached.stream over a store", () => {
         const behind = yield* consumer(Stream.tap(source.rows, () => Deferred.await(gate)))
         yield* settle
         expect([ahead.got.length, behind.got.length]).toEqual([30, 0])
-        for (const id of pagesOf(fake.entries)) if (id.endsWith(":3:rows")) fake.entries.delete(id)
+        lose(fake, 3)
         yield* Deferred.succeed(gate, undefined)
-        expect(Exit.isSuccess(yield* behind.exit)).toBe(true)
-        expect(behind.got).toEqual(elements(1))
-        expect([source.runs, ended(ahead.fiber)]).toEqual([2, "still waiting"])
+        expect([errorOf(yield* behind.exit), behind.got]).toEqual([cut, elements(1).slice(0, 3)])
+        expect([source.runs, ended(ahead.fiber)]).toEqual([1, "still waiting"])
+        const again = yield* consumer(source.rows)
+        expect(Exit.isSuccess(yield* again.exit)).toBe(true)
         yield* Deferred.succeed(end, undefined)
         expect(Exit.isSuccess(yield* ahead.exit)).toBe(true)
-        expect(source.released).toBe(2)
-        expect(fake.entries.has("rows")).toBe(true)
+        expect([ahead.got, source.runs, source.released]).toEqual([elements(1), 2, 2])
+        expect([yield* Stream.runCollect(source.rows), source.runs]).toEqual([elements(1), 2])
       }
     )
-
-    test.withoutMemory("a consumer that was cut consumes it again: the stored stream is gone", function*(fake) {
-      const source = counted((run) => elements(run))
-      yield* Stream.runDrain(source.rows)
-      for (const id of pagesOf(fake.entries)) if (id.endsWith(":15:rows")) fake.entries.delete(id)
-      const { exit, got } = yield* consumer(source.rows)
-      expect(errorOf(yield* exit)).toEqual(new CacheError.StreamCut({ key: "rows" }))
-      expect(got).toEqual(elements(1).slice(0, 15))
-      expect([yield* Stream.runCollect(source.rows), source.runs]).toEqual([elements(3), 3])
-      expect([yield* Stream.runCollect(source.rows), source.runs]).toEqual([elements(3), 3])
-    })
 
     test("the first one, of a stream that has ended with a failure, runs the origin", function*() {
       class Failing extends CacheKey.Class<Failing>()("Failing", {
@@ -770,37 +760,6 @@ describe("Cached.stream over a store", () => {
       }).pipe(Effect.provide(over(fake, { memory: false })))
     })
 
-    test.withoutMemory("two that lose one share a run, and one of them does not wait for the other", function*(fake) {
-      const source = counted(() => elements(1))
-      yield* Stream.runDrain(source.rows)
-      for (const id of pagesOf(fake.entries)) if (id.endsWith(":7:rows")) fake.entries.delete(id)
-      const gate = yield* Deferred.make<void>()
-      let seen = 0
-      const paused = yield* consumer(Stream.tap(source.rows, () => ++seen === 9 ? Deferred.await(gate) : Effect.void))
-      yield* settle
-      expect(paused.got.length).toBe(8)
-      const other = yield* consumer(source.rows)
-      yield* settle
-      expect([other.got, source.runs]).toEqual([elements(1), 2])
-      yield* Deferred.succeed(gate, undefined)
-      yield* Effect.all([paused.exit, other.exit])
-      expect(paused.got).toEqual(elements(1))
-    })
-
-    test.withoutMemory("one of such a run that the origin begins otherwise ends it with StreamCut", function*(fake) {
-      const [gate, end] = [yield* Deferred.make<void>(), yield* Deferred.make<void>()]
-      const source = counted((run) => elements(run), (run) => run === 1 ? Deferred.await(end) : Effect.void)
-      const ahead = yield* consumer(source.rows)
-      const behind = yield* consumer(Stream.tap(source.rows, () => Deferred.await(gate)))
-      yield* settle
-      for (const id of pagesOf(fake.entries)) if (id.endsWith(":12:rows")) fake.entries.delete(id)
-      yield* Deferred.succeed(gate, undefined)
-      expect(errorOf(yield* behind.exit)).toEqual(new CacheError.StreamCut({ key: "rows" }))
-      expect(behind.got).toEqual(elements(1).slice(0, 12))
-      yield* Fiber.interrupt(ahead.fiber)
-      expect(source.released).toBe(2)
-    })
-
     test.withoutMemory("P4 · a page without elements is lost, and one with fewer of them is no end", function*(fake) {
       const answer = (end: string, change: (payload: Uint8Array) => Uint8Array) => {
         for (const [id, entry] of fake.entries) {
@@ -814,15 +773,15 @@ describe("Cached.stream over a store", () => {
       const source = counted(() => numbers)
       yield* Stream.runDrain(source.rows)
       answer(":3:rows", () => new Uint8Array())
-      expect(yield* Stream.runCollect(source.rows)).toEqual(numbers)
-      expect(source.runs).toBe(2)
+      expect(errorOf(yield* (yield* consumer(source.rows)).exit)).toEqual(cut)
+      expect([yield* Stream.runCollect(source.rows), source.runs]).toEqual([numbers, 2])
       // Its first element alone.
       answer(
         ":3:rows",
         (payload) => payload.slice(0, 4 + new DataView(payload.buffer, payload.byteOffset).getUint32(0))
       )
       const { exit, got } = yield* consumer(source.rows)
-      expect(errorOf(yield* exit)).toEqual(new CacheError.StreamCut({ key: "rows" }))
+      expect(errorOf(yield* exit)).toEqual(cut)
       expect(got.length).toBeLessThan(500)
     })
   })
@@ -924,33 +883,21 @@ describe("Cached.stream over a store", () => {
   })
 
   describe("a layer that closes ends its consumers, though their run cannot be interrupted", () => {
-    const elements = Array.from({ length: 10 }, (_, i) => `${i} ${"x".repeat(70_000)}`)
+    const elements = Array.from({ length: 3 }, (_, i) => `${i} ${"x".repeat(70_000)}`)
 
-    test.each([["that begins", []], ["that skips to a lost page", [":7:rows"]]] as const)(
-      "one %s",
-      function*([, lost]) {
-        const fake = fakeStore()
-        const hanging = Stream.drain(Stream.fromEffect(Effect.uninterruptible(Effect.sleep("1 hour"))))
-        let runs = lost.length > 0 ? 0 : 1
-        const rows = Stream.suspend(() =>
-          runs++ === 0
-            ? Stream.fromIterable(elements)
-            : Stream.concat(Stream.fromIterable(elements.slice(0, 3)), hanging)
-        ).pipe(Cached.stream("rows", { ttl: "1 hour" }))
-        const scope = yield* Scope.make()
-        const context = yield* Layer.buildWithScope(over(fake, { memory: false }), scope)
-        const inside = Stream.provideContext(rows, context)
-        if (lost.length > 0) yield* Stream.runDrain(inside)
-        for (const id of pagesOf(fake.entries)) if (lost.some((page) => id.endsWith(page))) fake.entries.delete(id)
-        const { fiber, got } = yield* consumer(inside)
-        yield* settle
-        expect([got.length, runs]).toEqual([lost.length > 0 ? 7 : 3, 2])
-        yield* taking("5 seconds", Scope.close(scope, Exit.void))
-        yield* settle
-        const exit = ended(fiber)
-        expect(Exit.isExit(exit) && errorOf(exit)).toBeInstanceOf(CacheError.CacheClosed)
-      }
-    )
+    test("in the middle of it", function*() {
+      const hanging = Stream.drain(Stream.fromEffect(Effect.uninterruptible(Effect.sleep("1 hour"))))
+      const rows = Stream.concat(Stream.fromIterable(elements), hanging).pipe(Cached.stream("rows", { ttl: "1 hour" }))
+      const scope = yield* Scope.make()
+      const context = yield* Layer.buildWithScope(over(fakeStore(), { memory: false }), scope)
+      const { fiber, got } = yield* consumer(Stream.provideContext(rows, context))
+      yield* settle
+      expect(got).toEqual(elements)
+      yield* taking("5 seconds", Scope.close(scope, Exit.void))
+      yield* settle
+      const exit = ended(fiber)
+      expect(Exit.isExit(exit) && errorOf(exit)).toBeInstanceOf(CacheError.CacheClosed)
+    })
   })
 })
 

@@ -30,7 +30,7 @@ const defectOf = (exit: Exit.Exit<unknown, unknown> | "still waiting"): unknown 
   return reason?.defect
 }
 
-/** What listens to the cache, and what runs an effect of a listener. */
+/** The listeners of a cache, and the effects that run a listener's effect. */
 const listening = Effect.all({
   services: Effect.context<Caching.Caching>(),
   caching: Effect.map(Caching.Caching, listenersOf)

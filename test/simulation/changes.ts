@@ -31,8 +31,8 @@ export const changes: { readonly [Name in RuleName]: Change } = {
   },
   "a stream is of one run": {
     in: "nextOfReplay",
-    find: "return emit(self, read.elements)",
-    replace: "return emit(self, read.elements.slice(1))"
+    find: "return emit(self, read)",
+    replace: "return emit(self, read.slice(1))"
   },
   "a load has a lease": {
     in: "acquireLease",

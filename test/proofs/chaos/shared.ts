@@ -40,7 +40,7 @@ interface Lasting<A> {
   readonly end: (arena: A) => unknown
 }
 
-/** What begins, lasts for a while, and ends. */
+/** An attack that begins, lasts for a while, and ends. */
 export const lasting = <A extends Arena>(
   { after = 0, before = 1000, begin, drawn = 1, end, millis }: Lasting<A>
 ): Pick<Attack<A>, "relent" | "strike"> => ({

@@ -36,7 +36,7 @@ export const isRefused = ({ cause }: StoreError): boolean => /^[0-9A-Z]{5}$/.tes
 /** Whether a schema, a table or a function is missing. */
 export const isMissing = ({ cause }: StoreError): boolean =>
   ["3F000", "42P01", "42883"].includes(codeIn(cause)) ||
-  // Of SQLite, each client gives another code.
+  // Each client gives another code for SQLite.
   /\bno such table\b/.test(String((cause as Error | null | undefined)?.message))
 
 /** Whether a connection was closed without a reason, or by a pooler that lends connections for one statement only. */

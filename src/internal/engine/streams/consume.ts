@@ -23,7 +23,7 @@ import type { Rejected } from "../storeTier/storeTier.ts"
 import * as MemoryPages from "./memoryPages.ts"
 import * as Pages from "./pages.ts"
 import { type Channel, make as makeRequest, ownCause, type Streaming, type StreamRequest } from "./request.ts"
-import { load, loadAside, settled } from "./run.ts"
+import { load, settled } from "./run.ts"
 import * as RunLog from "./runLog.ts"
 
 type Chunk = ReadonlyArray<unknown>
@@ -53,16 +53,10 @@ interface Consumer {
   wake: (() => void) | undefined
   wakes: number
   hasBegun: boolean
-  readonly ahead: Map<number, Fiber.Fiber<Pages.ReadPage | Rejected | undefined>>
+  readonly ahead: Map<number, Fiber.Fiber<Chunk | Rejected | undefined>>
   pages: number
-  digest: number
   elements: number
   lost: string | undefined
-  /** Whether the consumer, after the loss of a page, follows a new run and skips the elements already delivered. */
-  skips: boolean
-  /** The position from which to continue after skipping. `undefined`: from the next page. */
-  goesOnAt: { readonly page: number; readonly offset: number } | undefined
-  isAside: boolean
 }
 
 export const consume = (engine: Engine, streaming: Streaming): Stream.Stream<unknown, unknown, any> =>
@@ -104,12 +98,8 @@ const makeConsumer = (engine: Engine, streaming: Streaming, scope: Scope.Scope):
   hasBegun: false,
   ahead: new Map(),
   pages: 0,
-  digest: 0,
   elements: 0,
-  lost: undefined,
-  skips: false,
-  goesOnAt: undefined,
-  isAside: false
+  lost: undefined
 })
 
 const requestOf = (self: Consumer): StreamRequest =>
@@ -136,7 +126,7 @@ const start = (self: Consumer, answer: Effect.Effect<unknown, unknown, any>): Ef
 
 /** Waits for a flight, and attaches to the flight's log once there is one. */
 const follow = (self: Consumer, channel: Channel | undefined): void => {
-  if (self.log !== undefined && self.hasBegun && !self.skips) return goOnAlone(self)
+  if (self.log !== undefined && self.hasBegun) return goOnAlone(self)
   leave(self)
   // Without a channel, the flight belongs to an effect with the same key, which has no log.
   if (channel === undefined) return
@@ -165,13 +155,12 @@ const attach = (self: Consumer, log: RunLog.RunLog): void => {
     page: 0,
     offset: 0,
     wantsAll: emit === "whenComplete" && !self.hasBegun,
-    lagMillis: self.isAside ? Infinity : lagMillis,
+    lagMillis,
     isLagging: false,
     isWaiting: false,
     heldUpMillis: 0,
     wake: () => wake(self)
   }
-  if (self.skips) log.comparing++
   RunLog.join(log, self.cursor)
   wake(self)
 }
@@ -187,7 +176,6 @@ const leave = (self: Consumer): void => {
   self.log = undefined
   self.cursor = undefined
   if (log === undefined || cursor === undefined) return
-  if (self.skips) log.comparing--
   RunLog.leave(log, cursor)
 }
 
@@ -231,31 +219,35 @@ const nextOfAnswer = (self: Consumer, answer: Exit.Exit<unknown, unknown>): Effe
     const error = Cause.squash(answer.cause)
     const isStored = error instanceof FailedStream && error.manifest.isKept
     if (isStored && error.manifest.run === self.lost) return readAgain(self, Policy.refreshing)
-    if (isStored && !self.skips) return replay(self, error.manifest, error)
+    if (isStored) return replay(self, error.manifest, error)
     return Exit.failCause(ownCause(answer.cause))
   }
   const { value } = answer
   if (value instanceof Manifest) {
     // Another reader of the flight found the lost run's manifest in the store.
     if (value.run === self.lost) return readAgain(self, Policy.refreshing)
-    return self.skips ? cut(self) : replay(self, value, undefined)
+    return replay(self, value, undefined)
   }
   // The value in memory was loaded by an effect with the same key, so the stream is loaded instead.
   return again(self)
 }
 
-/** Fails a consumer that lacks a lost page, and invalidates the stream, so that the next consumer starts a new run. */
-const cut = (self: Consumer, run = self.lost): Effect.Effect<never, StreamCut> => {
-  const { engine, id } = self
-  const { storeTier: tier } = engine
+/** Fails a consumer that lacks a page of a run. The next consumer starts a new run. */
+const cut = (self: Consumer, run: string): Effect.Effect<never, StreamCut> => {
+  const { channel, engine, id } = self
+  const leader = engine.flights.get(id)?.request as StreamRequest | undefined
+  const isRunning = channel !== undefined && leader?.channel === channel
   const fail = Effect.fail(new StreamCut({ key: id }))
-  if (run === undefined || tier === undefined) return fail
-  return Effect.flatMap(Policy.Current, ({ writes }) =>
-    writes
-      ? Effect.flatMap(Pages.isNamed(tier, { id, run }), (isNamed) =>
-        isNamed === true ? Effect.andThen(invalidateIds(engine, [id]), fail) : fail)
-      : fail)
+  return Effect.flatMap(Policy.Current, ({ writes }) => {
+    if (!writes) return fail
+    const isCurrent = isRunning ? Effect.succeed(true) : isNamed(self, run)
+    return Effect.flatMap(isCurrent, (is) => is === true ? Effect.andThen(invalidateIds(engine, [id]), fail) : fail)
+  })
 }
+
+/** Whether the store has a run. */
+const isNamed = ({ engine: { storeTier: tier }, id }: Consumer, run: string): Effect.Effect<boolean | undefined> =>
+  tier === undefined ? Effect.succeed(false) : Pages.isNamed(tier, { id, run })
 
 const nextOfLog = (self: Consumer, log: RunLog.RunLog, cursor: RunLog.Cursor): Effect.Effect<Chunk, unknown, any> => {
   const answer = self.isAlone ? log.end : self.answer
@@ -276,7 +268,6 @@ const nextOfLog = (self: Consumer, log: RunLog.RunLog, cursor: RunLog.Cursor): E
     }
   }
   cursor.wantsAll = false
-  if (self.skips) return skip(self, log, cursor)
   const chunk = RunLog.next(log, cursor)
   if (chunk === "elsewhere") return nextOfStore(self, log, cursor)
   if (chunk !== undefined) return emit(self, chunk)
@@ -298,38 +289,10 @@ const emit = (self: Consumer, chunk: Chunk): Effect.Effect<Chunk> => {
 const nextOfStore = (self: Consumer, log: RunLog.RunLog, cursor: RunLog.Cursor): Effect.Effect<Chunk, unknown, any> =>
   Effect.flatMap(readPage(self, { run: log.run, page: cursor.page, end: RunLog.firstInMemory(log) }), (page) => {
     if (self.log !== log) return next(self)
-    const before = log.digests[cursor.page - 1] ?? 0
-    if (page === undefined || Pages.digest(before, page.payload) !== log.digests[cursor.page]) {
-      return runAside(self, log, cursor)
-    }
-    const elements = page.elements.slice(cursor.offset)
+    if (page === undefined) return cut(self, log.run)
+    const elements = page.slice(cursor.offset)
     RunLog.passPage(log, cursor)
     return elements.length === 0 ? next(self) : emit(self, elements)
-  })
-
-/** Runs the origin again for one consumer, after the store has lost a page. The run continues for others. */
-const runAside = (
-  self: Consumer,
-  log: RunLog.RunLog,
-  { offset, page }: RunLog.Cursor
-): Effect.Effect<Chunk, unknown, any> =>
-  Effect.suspend(() => {
-    const { reading } = self
-    leave(self)
-    self.reading = undefined
-    self.answer = undefined
-    self.isAlone = false
-    self.isAside = true
-    self.pages = offset > 0 ? page + 1 : page
-    self.digest = log.digests[self.pages - 1] ?? 0
-    self.goesOnAt = { page, offset }
-    self.skips = self.pages > 0
-    const request = requestOf(self)
-    request.channel.followers.add((log) => attach(self, log))
-    return Effect.forkIn(reading === undefined ? Effect.void : Fiber.interrupt(reading), self.scope).pipe(
-      Effect.andThen(start(self, loadAside(request))),
-      Effect.flatMap(() => next(self))
-    )
   })
 
 interface Asked {
@@ -339,7 +302,7 @@ interface Asked {
 }
 
 /** Reads a page, and begins to read the next ones, so that the consumer need not wait for a round trip at each page. */
-const readPage = (self: Consumer, { end, page, run }: Asked): Effect.Effect<Pages.ReadPage | undefined, never, any> => {
+const readPage = (self: Consumer, { end, page, run }: Asked): Effect.Effect<Chunk | undefined, never, any> => {
   const { ahead, engine: { storeTier: tier }, id, scope, streaming: { key } } = self
   if (tier === undefined) return Effect.undefined
   const read = (page: number) => Pages.read(tier, key, pageId(run, page, id))
@@ -393,20 +356,19 @@ const nextOfReplay = (self: Consumer, replay: Replay): Effect.Effect<Chunk, unkn
   }
   return Effect.flatMap(readPage(self, { run: manifest.run, page, end: manifest.pages }), (read) => {
     if (read === undefined) {
+      if (page > 0) return cut(self, manifest.run)
       self.lost = manifest.run
-      const { engine: { storeTier: tier }, id } = self
-      if (failed === undefined || page > 0 || tier === undefined) return again(self)
+      if (failed === undefined) return again(self)
       // If the store does not have this run, another process has shared only its failure, which is then the answer.
       return Effect.flatMap(
-        Pages.isNamed(tier, { id, run: manifest.run }),
+        isNamed(self, manifest.run),
         (isNamed) => isNamed === true ? again(self) : Exit.fail(failed.error)
       )
     }
     self.pages++
-    self.elements += read.elements.length
-    self.digest = Pages.digest(self.digest, read.payload)
-    replay.collected?.push(read.elements)
-    return emit(self, read.elements)
+    self.elements += read.length
+    replay.collected?.push(read)
+    return emit(self, read)
   })
 }
 
@@ -420,36 +382,9 @@ const readAgain = (
     self.replay = undefined
     self.answer = undefined
     self.ahead.clear()
-    self.skips = self.pages > 0
     const anew = Effect.updateService(requestOf(self), Policy.Current, change)
     return Effect.flatMap(start(self, anew), () => next(self))
   })
 
 /** A policy that skips memory and the store, but can join a run that another reader has started. */
 const loading = (policy: Policy.Policy): Policy.Policy => ({ ...policy, readsEntries: false })
-
-const skip = (self: Consumer, log: RunLog.RunLog, cursor: RunLog.Cursor): Effect.Effect<Chunk, unknown, any> => {
-  const digest = log.digests[self.pages - 1]
-  if (digest === undefined) {
-    const end = log.end ?? failureOf(self.answer)
-    if (end !== undefined) return cutOrFail(self, end)
-    // A consumer that skips moves to the newest page, so that it delays no other consumer.
-    cursor.page = Math.max(0, log.count - 1)
-    cursor.offset = log.pages.get(cursor.page)?.elements.length ?? 0
-    return waiting(self)
-  }
-  if (digest !== self.digest) return cut(self)
-  self.skips = false
-  log.comparing--
-  const { offset, page } = self.goesOnAt ?? { page: self.pages, offset: 0 }
-  cursor.page = page
-  cursor.offset = offset
-  return next(self)
-}
-
-/** Ends a consumer whose new run has failed, or has ended before the position from which to continue. */
-const cutOrFail = (self: Consumer, end: Exit.Exit<unknown, unknown>): Effect.Effect<never, unknown> => {
-  if (Exit.isSuccess(end)) return cut(self)
-  const { answer } = self
-  return answer === undefined ? waiting(self) as Effect.Effect<never> : Exit.failCause(ownCause(end.cause))
-}

@@ -22,19 +22,6 @@ import { Rejected, type StoreTier } from "../storeTier/storeTier.ts"
 import { runOf } from "./manifestCodec.ts"
 import * as PageFormat from "./pageFormat.ts"
 
-/** Extends a digest by a page's bytes. Its two halves of 26 bits each are mixed as in MurmurHash3. */
-export const digest = (before: number, payload: Uint8Array): number => {
-  let a = before >>> 0
-  let b = Math.floor(before / 2 ** 26) ^ 0x9e3779b9
-  for (let i = 0; i < payload.length; i++) {
-    a = Math.imul(a ^ payload[i]!, 0x85ebca6b)
-    b = Math.imul(b ^ payload[i]!, 0xc2b2ae35)
-    a ^= a >>> 13
-    b ^= b >>> 16
-  }
-  return (b >>> 6) * 2 ** 26 + (a >>> 6)
-}
-
 /** Runs a store operation on pages with its own time budget, because the operation is not a step of a read. */
 const asked = <A>(tier: StoreTier, operation: string, effect: Parameters<typeof ask<A>>[3]) =>
   ask(tier, { leftMillis: tier.storeTimeoutMillis }, operation, effect)
@@ -77,18 +64,12 @@ export const write = Effect.fnUntraced(function*(
   return isWritten
 })
 
-export interface ReadPage {
-  readonly elements: ReadonlyArray<unknown>
-  /** The encoded elements, without the wrappers of the serializer. */
-  readonly payload: Uint8Array
-}
-
 /** Reads a page. Its elements were encoded under the id of their stream, before they belonged to a page. */
 export const read = Effect.fnUntraced(function*(
   tier: StoreTier,
   key: Key,
   page: string
-): Effect.fn.Return<ReadPage | Rejected | undefined, never, any> {
+): Effect.fn.Return<ReadonlyArray<unknown> | Rejected | undefined, never, any> {
   const id = idOf(key)
   const answer = yield* asked(tier, "get", tier.store.get(page, []))
   if (isFault(answer)) return undefined
@@ -107,8 +88,7 @@ export const read = Effect.fnUntraced(function*(
   const clock = yield* Clock.Clock
   const decoded = yield* Effect.exit(Effect.suspend(() => PageFormat.elementsIn(opened.value, id, clock)))
   if (Exit.isFailure(decoded)) return undecodable(tier, key, entry, decoded.cause)
-  const elements = decoded.value
-  return elements === undefined ? damaged(tier, key, id) : { elements, payload: opened.value.payload }
+  return decoded.value ?? damaged(tier, key, id)
 })
 
 /**
@@ -232,8 +212,8 @@ const sweep = ({ store }: StoreTier, now: number): Effect.Effect<void> =>
 
 /** A page that cannot be decoded is lost. A strict consumer fails if no secret of this process fits the page. */
 export const unlessRejected = (
-  read: Effect.Effect<ReadPage | Rejected | undefined, never, any>
-): Effect.Effect<ReadPage | undefined, never, any> =>
+  read: Effect.Effect<ReadonlyArray<unknown> | Rejected | undefined, never, any>
+): Effect.Effect<ReadonlyArray<unknown> | undefined, never, any> =>
   Effect.flatMap(read, (page) =>
     !(page instanceof Rejected) ? Effect.succeed(page) : Effect.flatMap(
       Policy.Current,

@@ -14,8 +14,7 @@ import { monotonicMillis } from "../../time/monotonic.ts"
 import type { Engine } from "../engine.ts"
 import { detach } from "../flight/ending.ts"
 import { FailedStream, Manifest, manifestIn } from "../memory/manifest.ts"
-import { aside, Within } from "../request/attempt.ts"
-import * as Policy from "../request/callPolicy.ts"
+import { Within } from "../request/attempt.ts"
 import type { Flight } from "../state.ts"
 import { noteUnstored } from "../storeTier/faults.ts"
 import type { StoreTier } from "../storeTier/storeTier.ts"
@@ -29,8 +28,6 @@ import { sizeOf } from "./sizeOf.ts"
 interface Writer {
   readonly tier: StoreTier
   readonly codec: Codec<unknown, any>
-  /** Whether pages are stored. If not, they are only compared with the pages of another run. */
-  readonly writes: boolean
 }
 
 interface Run {
@@ -40,6 +37,7 @@ interface Run {
   readonly log: RunLog.RunLog
   readonly clock: Clock.Clock
   readonly startedAt: number
+  /** `undefined` if pages are not stored. */
   readonly writer: Writer | undefined
   encoded: Array<unknown>
   readonly former: Manifest | undefined
@@ -49,10 +47,6 @@ const runs = new WeakMap<RunLog.RunLog, Run>()
 
 export const load = (request: StreamRequest): Effect.Effect<unknown, unknown, any> =>
   Effect.withFiber((fiber) => run(request, fiber.getRef(Within)?.flight))
-
-/** A run for a single consumer. Other consumers do not join it, and it is not stored. */
-export const loadAside = (request: StreamRequest): Effect.Effect<unknown, unknown, any> =>
-  aside(Effect.scoped(Effect.provideService(run(request, undefined), Policy.Current, Policy.standard)))
 
 const run = (request: StreamRequest, flight: Flight | undefined): Effect.Effect<unknown, unknown, any> =>
   Effect.withFiber((fiber) => {
@@ -69,8 +63,9 @@ const run = (request: StreamRequest, flight: Flight | undefined): Effect.Effect<
       log,
       clock,
       startedAt: monotonicMillis(clock),
-      writer: tier &&
-        { tier, codec: PageFormat.codecsOf(tier, streaming.key).success, writes: flight?.policy.writes === true },
+      writer: tier !== undefined && flight?.policy.writes === true
+        ? { tier, codec: PageFormat.codecsOf(tier, streaming.key).success }
+        : undefined,
       encoded: [],
       former: before && manifestIn(before)
     }
@@ -132,9 +127,7 @@ const append = Effect.fnUntraced(function*(
   let turnBegan = monotonicMillis(clock)
   for (let i = 0; i < elements.length; i++) {
     const element = elements[i]
-    const part = writer === undefined || !isEncoded(log, writer)
-      ? undefined
-      : yield* encode(run, writer.codec, element)
+    const part = writer === undefined || !log.isWhole ? undefined : yield* encode(run, writer.codec, element)
     const size = part === undefined ? sizeOf(element) : PageFormat.sizeOfPart(part)
     let page = RunLog.openPage(log)
     if (page.elements.length > 0 && page.bytes + size > streams.pageBytes) {
@@ -152,8 +145,6 @@ const append = Effect.fnUntraced(function*(
   RunLog.wakeAll(log)
 })
 
-const isEncoded = (log: RunLog.RunLog, { writes }: Writer): boolean => (log.isWhole && writes) || log.comparing > 0
-
 const encode = (
   run: Run,
   codec: Codec<unknown, any>,
@@ -166,7 +157,7 @@ const encode = (
 /** Gives up storing a run, because an element or a page of it cannot be encoded. */
 const unencodable = (run: Run, cause: Cause.Cause<unknown>): undefined => {
   const { log, request: { streaming: { key } }, writer } = run
-  if (log.isWhole && writer?.writes === true) noteUnstored(writer.tier, key, cause)
+  if (log.isWhole && writer !== undefined) noteUnstored(writer.tier, key, cause)
   breakUp(run)
   return undefined
 }
@@ -181,30 +172,24 @@ const closePage = Effect.fnUntraced(function*(run: Run): Effect.fn.Return<void, 
   if (page === undefined || page.isClosed) return
   const now = clock.currentTimeMillisUnsafe()
   run.encoded = []
-  // Digests stop before the first page with an element that could not be encoded.
-  const isComparable = encoded.length === page.elements.length && log.digests.length === log.count - 1
-  const payload = writer !== undefined && isEncoded(log, writer) && isComparable
-    ? join(run, writer.codec, encoded)
-    : undefined
+  const payload = writer !== undefined && log.isWhole ? join(run, writer.codec, encoded) : undefined
   if (writer !== undefined && payload !== undefined) {
     if (PageFormat.isTable(writer.codec)) RunLog.resize(log, page, payload.length)
-    log.digests.push(Pages.digest(log.digests.at(-1) ?? 0, payload))
-    if (log.isWhole && writer.writes) {
-      page.isWritten = yield* Pages.write(writer.tier, {
-        id: pageId(log.run, log.count - 1, log.id),
-        key: streaming.key,
-        codec: writer.codec,
-        payload,
-        now,
-        expiresAt: now + longestTtl(streaming) + streaming.maxRunMillis
-      })
-      if (!page.isWritten) breakUp(run)
-    }
+    page.isWritten = yield* Pages.write(writer.tier, {
+      id: pageId(log.run, log.count - 1, log.id),
+      key: streaming.key,
+      codec: writer.codec,
+      payload,
+      now,
+      expiresAt: now + longestTtl(streaming) + streaming.maxRunMillis
+    })
+    if (!page.isWritten) breakUp(run)
   }
   page.isClosed = true
   const { maxBytes = maxBytesOf(engine) } = streaming
   // The limit is lower if pages are not written, because they then stay in memory.
-  const most = writer?.writes === false ? Math.min(maxBytes, streams.maxBytes) : maxBytes
+  const staysInMemory = writer === undefined && engine.storeTier !== undefined
+  const most = staysInMemory ? Math.min(maxBytes, streams.maxBytes) : maxBytes
   if (log.isWhole && (log.bytes > most || isTooLong(run))) breakUp(run)
   RunLog.trim(log)
   RunLog.wakeAll(log)
@@ -234,7 +219,6 @@ export const settled = ({ channel: { log } }: StreamRequest, flight: Flight): vo
   if (isKept) manifest.isKept = true
   if (writer !== undefined) {
     const pages = { id: log.id, run: log.run, pages: log.count }
-    if (!writer.writes) return
     if (!isKept) RunLog.disposeWith(log, () => Pages.removeBehind(writer.tier, pages))
     else if (former !== undefined) {
       Pages.removeReplaced(writer.tier, { id: log.id, run: former.run, pages: former.pages })

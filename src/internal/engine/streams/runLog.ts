@@ -36,9 +36,6 @@ export interface RunLog {
   count: number
   elements: number
   bytes: number
-  /** For each encoded page, a digest of all pages up to that one. */
-  readonly digests: Array<number>
-  comparing: number
   isWhole: boolean
   end: Exit.Exit<unknown, unknown> | undefined
   readonly cursors: Set<Cursor>
@@ -55,8 +52,6 @@ export const make = (id: string, run: string): RunLog => ({
   count: 0,
   elements: 0,
   bytes: 0,
-  digests: [],
-  comparing: 0,
   isWhole: true,
   end: undefined,
   cursors: new Set(),
