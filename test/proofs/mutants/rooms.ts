@@ -236,7 +236,7 @@ export const filesOf = (globs: ReadonlyArray<string>): ReadonlyArray<string> => 
 
 /** Sources of other platforms, and the program of the command, are not loaded. */
 export const sourcesOf = ({ sources }: Room): ReadonlyArray<string> =>
-  globSync(sources).filter((file) => !/WithoutNode\.ts$|noNode\.ts$|cli\/main\.ts$/.test(file)).sort()
+  globSync(sources).filter((file) => !/WithoutNode\.ts$|noNode\.ts$|cli\/main\.ts$|page\/client\.ts$/.test(file)).sort()
 
 /** The same mutants again, unless they have changed. */
 export const drawn = ({ sample }: Room, mutants: ReadonlyArray<Mutant>): ReadonlyArray<Mutant> => {

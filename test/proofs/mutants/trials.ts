@@ -26,6 +26,7 @@ export const makeTrials = async ({ code }: Instrumented, files: ReadonlyArray<st
         const met = new Set(all.map((line) => line._tag === "Killed" || line._tag === "Left" ? line.mutant : ""))
         await run(each, [file], { ...given, files, mutants: given.mutants.filter((mutant) => !met.has(mutant)) })
         const told = readTold()
+        if (!told.some(({ _tag }) => _tag === "Static")) throw new Error("the sources cannot be imported")
         all.push(...told)
         if (told.at(-1)?._tag === "Spent") return all
         // The worker has ended, or was ended: because of the mutant that it tried last.
