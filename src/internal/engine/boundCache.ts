@@ -28,6 +28,11 @@ export interface Operation<Args extends ReadonlyArray<any>, A> {
   readonly needsOne?: string
 }
 
+/** The operation that a function carries out on an engine. */
+export type OperationOf<Over> = Over extends (engine: Engine.Engine, ...args: infer Args) => infer A
+  ? Operation<Args, A>
+  : never
+
 /** The parts of a cache. A wrapper replaces some parts and keeps the others. */
 export interface Cache extends Opaque {
   /** The strategy that `Cached.withStrategy` uses if the call does not name a strategy. */

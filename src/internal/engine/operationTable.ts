@@ -1,23 +1,18 @@
 /** All operations of a cache. Each is a separate value for `perform`, so that programs bundle only what they use. */
 import * as Effect from "effect/Effect"
-import type * as Exit from "effect/Exit"
-import type * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
-import type { InMemory, Known } from "../../CacheEntry.ts"
-import type { StoreError, StoreErrorReason } from "../../CacheError.ts"
-import type { Progress, Removal } from "../../CacheEvent.ts"
-import type { Counter, NamedCounter } from "../../ports/store.ts"
+import type { StoreError } from "../../CacheError.ts"
+import type { Progress } from "../../CacheEvent.ts"
 import type { Key } from "../key/ofKey.ts"
 import { mistake } from "../options/options.ts"
-import type { SizeInput } from "../options/size.ts"
 import type { Glob } from "../text/glob.ts"
 import type { Named } from "../text/lineOf.ts"
-import type { ManyRequest } from "./batch/reading.ts"
 import { readMany as readManyOver } from "./batch/readMany.ts"
 import { loadWithoutCache } from "./batch/withoutCache.ts"
-import type { Operation } from "./boundCache.ts"
+import type { Operation, OperationOf } from "./boundCache.ts"
 import type { Engine } from "./engine.ts"
 import * as Invalidate from "./invalidation/invalidate.ts"
+import type { Entry } from "./memory/entry.ts"
 import { sweep } from "./memory/expiry.ts"
 import { noRemovals } from "./memory/memory.ts"
 import * as Quotas from "./memory/quotas.ts"
@@ -36,53 +31,36 @@ import * as Resize from "./operations/resize.ts"
 import * as Entries from "./operations/set.ts"
 import * as Touch from "./operations/touch.ts"
 import { consume } from "./streams/consume.ts"
-import type { Streaming } from "./streams/request.ts"
 import * as Log from "./telemetry/log.ts"
 import { total, withRatios } from "./telemetry/stats.ts"
-import { type Details, type Disguise, type EventListener, type Meter, noCounters } from "./telemetry/telemetry.ts"
+import { type Disguise, type Meter, noCounters } from "./telemetry/telemetry.ts"
 
-interface LookedUp extends Known {
-  readonly exit: Exit.Exit<unknown, unknown>
-}
-
-export const readMany: Operation<
-  [fiber: Fiber.Fiber<any, any>, many: ManyRequest],
-  Effect.Effect<ReadonlyArray<Exit.Exit<unknown, unknown>>, unknown, any>
-> = {
+export const readMany: OperationOf<typeof readManyOver> = {
   over: readManyOver,
   without: (_, many) => loadWithoutCache(many)
 }
 
-export const lookup: Operation<[key: Key], Effect.Effect<LookedUp | undefined, never, any>> = {
+export const lookup: OperationOf<typeof Lookup.lookup> = {
   over: Lookup.lookup,
   without: () => Effect.undefined
 }
 
-export const find: Operation<[key: Key], Effect.Effect<LookedUp | undefined, never, any>> = {
+export const find: OperationOf<typeof Lookup.find> = {
   over: Lookup.find,
   without: () => Effect.undefined
 }
 
-export const lookupMany: Operation<
-  [keys: ReadonlyArray<Key>],
-  Effect.Effect<ReadonlyArray<LookedUp | undefined>, never, any>
-> = {
+export const lookupMany: OperationOf<typeof Lookup.lookupMany> = {
   over: Lookup.lookupMany,
   without: (keys) => Effect.succeed(keys.map(() => undefined))
 }
 
-export const set: Operation<
-  [key: Key, value: unknown, options: Entries.SetOptions],
-  Effect.Effect<boolean, StoreError, any>
-> = {
+export const set: OperationOf<typeof Entries.set> = {
   over: Entries.set,
   without: () => Effect.succeed(false)
 }
 
-export const setMany: Operation<
-  [pairs: ReadonlyArray<readonly [key: Key, value: unknown]>, options: Entries.SetOptions],
-  Effect.Effect<void, StoreError, any>
-> = {
+export const setMany: OperationOf<typeof Entries.setMany> = {
   over: Entries.setMany,
   without: () => Effect.void
 }
@@ -90,38 +68,38 @@ export const setMany: Operation<
 /** Reads the entry that an update will replace. `tries` counts earlier tries. `undefined` if the cache is disabled. */
 export const current: Operation<
   [key: Key, tries: number],
-  Effect.Effect<CurrentOf.Current<LookedUp> | undefined, StoreError, any>
+  Effect.Effect<CurrentOf.Current<Entry> | undefined, StoreError, any>
 > = {
   over: CurrentOf.current,
   without: () => Effect.undefined
 }
 
-export const touch: Operation<[key: Key, ttlMillis: number], Effect.Effect<boolean>> = {
+export const touch: OperationOf<typeof Touch.touch> = {
   over: Touch.touch,
   without: () => Effect.succeed(false)
 }
 
-export const increment: Operation<[name: string, by: number, ttlMillis: number], Effect.Effect<number, StoreError>> = {
+export const increment: OperationOf<typeof Counters.increment> = {
   over: Counters.increment,
   without: (_, by) => Effect.succeed(by)
 }
 
-export const counter: Operation<[name: string], Effect.Effect<Counter | undefined, StoreError>> = {
+export const counter: OperationOf<typeof Counters.counter> = {
   over: Counters.counter,
   without: () => Effect.undefined
 }
 
-export const touchCounter: Operation<[name: string, ttlMillis: number], Effect.Effect<boolean, StoreError>> = {
+export const touchCounter: OperationOf<typeof Counters.touchCounter> = {
   over: Counters.touchCounter,
   without: () => Effect.succeed(false)
 }
 
-export const removeCounter: Operation<[name: string], Effect.Effect<boolean, StoreError>> = {
+export const removeCounter: OperationOf<typeof Counters.removeCounter> = {
   over: Counters.removeCounter,
   without: () => Effect.succeed(false)
 }
 
-export const counters: Operation<[prefix: string], Stream.Stream<NamedCounter, StoreError>> = {
+export const counters: OperationOf<typeof Counters.counters> = {
   over: Counters.counters,
   without: () => Stream.empty
 }
@@ -132,7 +110,7 @@ export const invalidate: Operation<[ids: ReadonlyArray<string>, mode?: "hard" | 
   without: () => Effect.succeed(0)
 }
 
-export const invalidateTags: Operation<[tags: ReadonlyArray<string>, mode?: "hard" | "soft"], Effect.Effect<void>> = {
+export const invalidateTags: OperationOf<typeof Invalidate.invalidateTags> = {
   over: Invalidate.invalidateTags,
   without: () => Effect.void
 }
@@ -143,55 +121,52 @@ export const invalidateMatching: Operation<[glob: Glob, mode?: "hard" | "soft"],
     without: () => Stream.empty
   }
 
-export const clear: Operation<[], Effect.Effect<void>> = {
+export const clear: OperationOf<typeof Invalidate.clear> = {
   over: Invalidate.clear,
   without: () => Effect.void
 }
 
-export const entries: Operation<[prefix: string], Stream.Stream<Known, StoreError>> = {
+export const entries: OperationOf<typeof Inspect.entries> = {
   over: Inspect.entries,
   without: () => Stream.empty
 }
 
-export const size: Operation<[], Effect.Effect<number, StoreError>> = {
+export const size: OperationOf<typeof Inspect.size> = {
   over: Inspect.size,
   without: () => Effect.succeed(0)
 }
 
-export const ranked: Operation<
-  [ranking: Ranking.Ranking, count: number],
-  Effect.Effect<ReadonlyArray<InMemory>>
-> = {
+export const ranked: OperationOf<typeof Ranking.ranked> = {
   over: Ranking.ranked,
   without: () => Effect.succeed([])
 }
 
-export const ping: Operation<[], Effect.Effect<void, StoreError>> = {
+export const ping: OperationOf<typeof Inspect.ping> = {
   over: Inspect.ping,
   without: () => Effect.void
 }
 
-export const stream: Operation<[streaming: Streaming], Stream.Stream<unknown, unknown, any>> = {
+export const stream: OperationOf<typeof consume> = {
   over: consume,
   without: ({ origin }) => origin
 }
 
-export const resize: Operation<[capacity: SizeInput], Effect.Effect<void>> = {
+export const resize: OperationOf<typeof Resize.resize> = {
   over: Resize.resize,
   without: () => Effect.void
 }
 
-export const enforceQuotas: Operation<[quotas: Quotas.Quotas], void> = {
+export const enforceQuotas: OperationOf<typeof Quotas.enforce> = {
   over: Quotas.enforce,
   without: () => {}
 }
 
-export const pressureOn: Operation<[most: number], (share: number) => void> = {
+export const pressureOn: OperationOf<typeof Pressure.pressureOn> = {
   over: Pressure.pressureOn,
   without: () => () => {}
 }
 
-export const curve: Operation<[], ReturnType<typeof Curve.curve>> = {
+export const curve: OperationOf<typeof Curve.curve> = {
   over: Curve.curve,
   without: () => Effect.succeed({ capacity: 0, reads: 0, share: 0, points: [] })
 }
@@ -243,17 +218,17 @@ export const lineOf: Operation<[text: string, named: Named], string> = {
   without: (text) => text
 }
 
-export const warnOnce: Operation<[topic: string, message: string, details: Details], void> = {
+export const warnOnce: OperationOf<typeof Log.warnOnce> = {
   over: Log.warnOnce,
   without: () => {}
 }
 
-export const listen: Operation<[listener: EventListener, kinds?: Removals.Kinds], () => void> = {
+export const listen: OperationOf<typeof Removals.listen> = {
   over: Removals.listen,
   without: () => () => {}
 }
 
-export const onRemoval: Operation<[listener: (removal: Removal) => void], () => void> = {
+export const onRemoval: OperationOf<typeof Removals.onRemoval> = {
   over: Removals.onRemoval,
   without: () => () => {}
 }
@@ -263,12 +238,12 @@ export const noteCallbackFailure: Operation<[], void> = {
   without: () => {}
 }
 
-export const noteGuardRefusal: Operation<[kind: string], void> = {
+export const noteGuardRefusal: OperationOf<typeof guardRefusal> = {
   over: guardRefusal,
   without: () => {}
 }
 
-export const noteGuardFault: Operation<[operation: string, reason: StoreErrorReason], void> = {
+export const noteGuardFault: OperationOf<typeof guardFault> = {
   over: guardFault,
   without: () => {}
 }
