@@ -181,7 +181,8 @@ const interrupted = (name: string) =>
 
 /** Reads through a cache in `localStorage`, whose loads return their time. */
 const readLocal = (invalidates: boolean) => {
-  const cache = CacheLayer.layer().pipe(
+  // A busy machine answers late.
+  const cache = CacheLayer.layer({ storeTimeout: "10 seconds" }).pipe(
     Layer.provide(PersistenceStore.layer({ prefix: "page" })),
     Layer.provide(KeyValueStore.layerStorage(() => localStorage))
   )
