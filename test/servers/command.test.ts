@@ -1,5 +1,5 @@
 /** The command `effect-cached` on a Redis server. */
-import { describe, expect } from "@effect/vitest"
+import { describe, expect, vi } from "@effect/vitest"
 import { Effect } from "effect"
 import { Cached, CacheLayer } from "effect-cached"
 import * as fs from "node:fs"
@@ -17,6 +17,9 @@ const folder = Effect.acquireRelease(
 )
 
 const jsonLines = (text: string): ReadonlyArray<any> => text.trim().split("\n").map((line) => JSON.parse(line))
+
+// Each command is a process, which takes seconds to start on a busy machine.
+vi.setConfig({ testTimeout: 600_000 })
 
 describe.skipIf(isMissing(program))("effect-cached on Redis", () => {
   const password = "open sesame"
