@@ -8,7 +8,7 @@ import type { Engine } from "../engine.ts"
 import type { Entry } from "../memory/entry.ts"
 import { knownOf, liveEntry } from "./inspect.ts"
 
-export type Ranking = "hot" | "cold"
+type Ranking = "hot" | "cold"
 
 /** Entries with fewer reads are colder. Of entries with equally many reads, the older ones are colder. */
 const coldestFirst = (a: Entry, b: Entry): number => a.reads - b.reads || a.createdAt - b.createdAt

@@ -13,7 +13,7 @@ import type { EventListener, Subject } from "../telemetry/telemetry.ts"
 import { writtenBytes } from "../telemetry/writtenBytes.ts"
 
 /** The kinds of events that a listener wants. `undefined`: all but `Removed`. */
-export type Kinds = ReadonlySet<CacheEvent["_tag"]> | undefined
+type Kinds = ReadonlySet<CacheEvent["_tag"]> | undefined
 
 /** The name or address for which a fiber acts on the inspector's page. Empty in all other fibers. */
 export const Actor = Context.Reference<string>("effect-cached/Actor", { defaultValue: () => "" })
