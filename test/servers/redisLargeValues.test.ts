@@ -1,6 +1,6 @@
 /** Large values on a server that limits its output: many at once, and a limit below the largest value. */
 import { afterAll, beforeAll, describe, expect } from "@effect/vitest"
-import { Effect, Option } from "effect"
+import { Effect, Layer, Option } from "effect"
 import { Cached, CacheLayer } from "effect-cached"
 import { isMissing } from "../support/needs.ts"
 import { freshPrefix, program, type Server, startServer, urlOfDocumented } from "../support/redis.ts"
@@ -29,11 +29,11 @@ describe.skipIf(isMissing(program))("Redis · values of half a megabyte, where t
   }, timeout)
   afterAll(() => server?.end())
 
-  testIn(layer()).live("are all read, when nothing is known of their sizes", function*() {
+  testIn(Layer.suspend(layer)).live("are all read, when nothing is known of their sizes", function*() {
     expect(yield* count(large)).toBe(large.length)
   })
 
-  testIn(layer()).live(
+  testIn(Layer.suspend(layer)).live(
     "are read in smaller parts once they have cost a connection, because those before were small",
     function*() {
       expect(yield* count(small)).toBe(small.length)
@@ -71,10 +71,13 @@ describe.skipIf(isMissing(program))("Redis · a server that may buffer less than
     expect(String(refusal)).toContain(`set "maxValue" to at most ${fits}`)
   })
 
-  testIn(layer({ maxValue: fits })).live("keeps and sends values of the size that fits", function*() {
-    yield* Cached.set("large", "x".repeat(fits - 100))
-    expect(yield* count(["large"])).toBe(1)
-  })
+  testIn(Layer.suspend(() => layer({ maxValue: fits }))).live(
+    "keeps and sends values of the size that fits",
+    function*() {
+      yield* Cached.set("large", "x".repeat(fits - 100))
+      expect(yield* count(["large"])).toBe(1)
+    }
+  )
 
   test.live("is used by a user without the right to ask for its limit", function*() {
     const url = yield* Effect.promise(() => urlOfDocumented(server))
